@@ -1,0 +1,104 @@
+"""Every kind of log entry, with its severity and one-line meaning, and the shape of an entry.
+
+A kind whose `changes_rulebook` is true moves the tenant's rulebook version to its own sequence number: whoever
+appends it has thereby told every gateway to reload before its next decision.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from uuid import UUID
+
+from apps.decision.types import JSON, Severity
+
+
+class EventKind(Enum):
+    """Name, severity, meaning, and whether the rulebook changes."""
+
+    CALL_DECISION = ("call.decision", Severity.LOW, "A call was judged; written before anything is forwarded")
+    CALL_OUTCOME = ("call.outcome", Severity.LOW, "A forwarded call ended; parent_event_id is its decision")
+    CALL_REFUSED = ("call.refused", Severity.MEDIUM, "A request was turned away before it could be judged")
+    MESSAGE_RECORDED = ("message.recorded", Severity.LOW, "A protocol message that needs no decision passed")
+    SESSION_OPENED = ("session.opened", Severity.LOW, "An agent obtained a token and a session began")
+    SESSION_REVOKED = ("session.revoked", Severity.MEDIUM, "A session was ended before its time", True)
+    TOKEN_REFUSED = ("token.refused", Severity.MEDIUM, "A token request was refused")
+    AGENT_REGISTERED = ("agent.registered", Severity.LOW, "An agent was registered", True)
+    AGENT_UPDATED = ("agent.updated", Severity.LOW, "An agent's roles, permissions or tier changed", True)
+    AGENT_SUSPENDED = ("agent.suspended", Severity.MEDIUM, "An agent was suspended", True)
+    AGENT_RESUMED = ("agent.resumed", Severity.MEDIUM, "A suspended agent may act again", True)
+    AGENT_REVOKED = ("agent.revoked", Severity.MEDIUM, "An agent was revoked for good", True)
+    AGENT_DEPROVISIONED = ("agent.deprovisioned", Severity.MEDIUM, "An agent was removed from service", True)
+    AGENT_SECRET_ROTATED = ("agent.secret_rotated", Severity.MEDIUM, "An agent's client secret was replaced")
+    ENROLMENT_TOKEN_CREATED = ("enrolment_token.created", Severity.LOW, "A single-use enrolment token was made")
+    ENROLMENT_TOKEN_USED = ("enrolment_token.used", Severity.LOW, "An agent enrolled itself with a token", True)
+    ENROLMENT_TOKEN_REVOKED = ("enrolment_token.revoked", Severity.LOW, "An enrolment token was withdrawn")
+    SIGNING_KEY_ROTATED = ("signing_key.rotated", Severity.MEDIUM, "A new token signing key took over", True)
+    ACCESS_TOKEN_CREATED = ("access_token.created", Severity.LOW, "A personal access token was made")
+    ACCESS_TOKEN_REVOKED = ("access_token.revoked", Severity.LOW, "A personal access token was withdrawn")
+    ADMIN_SIGNED_IN = ("admin.signed_in", Severity.LOW, "A person signed in")
+    ADMIN_SIGN_IN_REFUSED = ("admin.sign_in_refused", Severity.MEDIUM, "A person's sign-in was refused")
+    SERVER_REGISTERED = ("server.registered", Severity.LOW, "An MCP server was registered", True)
+    SERVER_UPDATED = ("server.updated", Severity.LOW, "An MCP server's settings changed", True)
+    SERVER_REMOVED = ("server.removed", Severity.MEDIUM, "An MCP server was removed", True)
+    POLICY_CREATED = ("policy.created", Severity.LOW, "A policy was written", False)
+    POLICY_UPDATED = ("policy.updated", Severity.LOW, "A new version of a policy was saved", True)
+    POLICY_ACTIVATED = ("policy.activated", Severity.MEDIUM, "A policy version took effect", True)
+    POLICY_ARCHIVED = ("policy.archived", Severity.MEDIUM, "A policy was taken out of effect", True)
+    DLP_PATTERN_CREATED = ("dlp_pattern.created", Severity.LOW, "A custom DLP pattern was added", True)
+    DLP_PATTERN_UPDATED = ("dlp_pattern.updated", Severity.LOW, "A DLP pattern or its action changed", True)
+    DLP_PATTERN_REMOVED = ("dlp_pattern.removed", Severity.MEDIUM, "A custom DLP pattern was removed", True)
+    TENANT_CONFIGURED = ("tenant.configured", Severity.MEDIUM, "A tenant's limits or modes changed", True)
+    CHAIN_VERIFIED = ("chain.verified", Severity.LOW, "The log was verified")
+    CHAIN_BREAK_ACKNOWLEDGED = ("chain.break_acknowledged", Severity.HIGH, "A break in the log was acknowledged")
+    LOG_EXPORTED = ("log.exported", Severity.LOW, "Entries were exported")
+    RETENTION_APPLIED = ("log.retention_applied", Severity.MEDIUM, "Expired partitions were dropped after an anchor")
+
+    def __init__(self, label: str, severity: Severity, meaning: str, changes_rulebook: bool = False) -> None:
+        self.label = label
+        self.severity = severity
+        self.meaning = meaning
+        self.changes_rulebook = changes_rulebook
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a writer hands to the log; the log adds sequence number and hashes.
+
+    `at` is timezone-aware UTC. `actor` is who caused it: "agent:<id>", "user:<username>", "token:<name>" or "system".
+    `latency_ms` and `behavioral_score` are Decimals, since canonical bytes know no floats.
+    """
+
+    id: UUID
+    kind: EventKind
+    at: datetime
+    actor: str
+    agent_id: str = ""
+    session_id: str = ""
+    requester_id: str = ""
+    requester_channel: str = ""
+    requester_verified: bool = False
+    instruction_hash: str = ""
+    action: str = ""
+    target: str = ""
+    tool_name: str = ""
+    mcp_server: str = ""
+    method: str = ""
+    policy_result: str = ""
+    policy_id: str = ""
+    policy_reason: str = ""
+    stage: str = ""
+    rulebook_version: int = 0
+    behavioral_score: Decimal | None = None
+    dlp_findings: tuple[JSON, ...] = ()
+    dlp_action: str = ""
+    input_hash: str = ""
+    response_code: int | None = None
+    latency_ms: Decimal | None = None
+    error: str = ""
+    workflow_session_id: str = ""
+    causal_depth: int = 0
+    parent_event_id: UUID | None = None
+    delegation_chain: tuple[str, ...] = ()
+    payload: JSON = None  # what the tenant's payload mode keeps of the arguments
+    extra: dict[str, JSON] = field(default_factory=dict)

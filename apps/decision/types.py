@@ -1,0 +1,197 @@
+"""The words that cross rooms: what is asked, what is known, what is found, what is decided.
+
+Everything here is frozen and slotted, so that a rulebook or a decision can be shared by many calls at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Protocol, TypeAlias
+
+# A parsed JSON value. `Any`, because a recursive alias makes every reader cast and checks nothing more.
+JSON: TypeAlias = Any
+
+
+class Effect(StrEnum):
+    ALLOW = "allow"
+    DENY = "deny"
+    ESCALATE = "escalate"
+
+
+class Severity(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+class DlpAction(StrEnum):
+    """What a hit of a pattern does to the call, weakest first."""
+
+    ALLOW = "allow"
+    LOG = "log"
+    REDACT = "redact"
+    DENY = "deny"
+
+
+class Action(StrEnum):
+    """The verb of a call, as permissions name it (`resource:verb`)."""
+
+    READ = "read"
+    WRITE = "write"
+    DELETE = "delete"
+    EXECUTE = "execute"
+    SEND = "send"
+    INITIALIZE = "initialize"
+
+
+class PayloadMode(StrEnum):
+    """How much of a call's arguments the log keeps."""
+
+    METADATA_ONLY = "metadata_only"
+    REDACTED = "redacted"
+    FULL = "full"
+    ENCRYPTED = "encrypted"
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as the rulebook knows it. `status` is active, suspended, revoked or deprovisioned."""
+
+    id: str
+    name: str
+    status: str
+    roles: tuple[str, ...]
+    permissions: tuple[str, ...]  # "resource:verb", either side may be "*"
+    risk_tier: str  # low, medium, high, critical
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """An MCP server as the rulebook knows it.
+
+    `kind` names the pack of rules and argument names that apply (filesystem, github, database, slack, web, generic);
+    it is also the resource of `resource:verb`. `environment` and `headers` are decrypted secrets: never log this object.
+    """
+
+    name: str
+    kind: str
+    transport: str  # "http" | "stdio"
+    enabled: bool
+    url: str = ""
+    command: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    tool_actions: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls: the agent of a verified token and the session (`jti`) it belongs to."""
+
+    agent: Agent
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """For whom the agent says it acts. Unverified unless a delegation proves it."""
+
+    id: str = ""
+    channel: str = ""
+    verified: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One governed JSON-RPC message, already parsed. Decisions read this and never the HTTP headers."""
+
+    server: str
+    method: str  # "tools/call", "resources/read", …
+    tool: str  # tool, prompt or resource name; "" where the method has none
+    action: Action
+    resource: str  # what it touches: a path, URL, table, channel…; "" when unknown
+    resource_kind: str  # the server's kind, the left side of `resource:verb`
+    resource_count: int
+    arguments: JSON
+    input_hash: str  # SHA-256 hex over the canonical arguments
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a scanner saw. Holds a masked excerpt; the secret itself is nowhere in it."""
+
+    scanner: str  # "dlp" | "injection"
+    rule: str
+    severity: Severity
+    action: DlpAction
+    path: str  # JSON path from the scanned root, e.g. $.arguments.items[2].body; "$" for plain text
+    excerpt: str
+    in_key: bool = False
+    start: int = 0  # code point offsets within the string at `path`
+    end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One matching rule's answer."""
+
+    result: Effect
+    reason: str
+    policy: str  # id of the rule, e.g. "filesystem.read"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """All matching rules, and the strongest: deny > escalate > allow; nothing matched = deny."""
+
+    result: Effect
+    reason: str
+    policy: str
+    verdicts: tuple[Verdict, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The outcome of a call's judgement. `stage` is what decided: identity, dlp, policy, …"""
+
+    effect: Effect
+    reason: str
+    policy: str
+    stage: str
+    findings: tuple[Finding, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+
+class Authorizer(Protocol):
+    """Judges a policy input document (PRODUCT 6.2 shape). Pure and bounded; raises nothing, errors are a deny."""
+
+    def __call__(self, document: JSON) -> Ruling: ...
+
+
+class Scanner(Protocol):
+    """Finds secrets in a parsed JSON value; applies the tenant's action per pattern."""
+
+    def __call__(self, value: JSON) -> tuple[Finding, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rulebook:
+    """Everything a tenant's decisions depend on, as of one version. Immutable, shared by all calls of a process.
+
+    `version` is the log sequence number of the last entry that changed a rule (see `EventKind.changes_rulebook`).
+    """
+
+    schema: str
+    version: int
+    issuer: str
+    audiences: tuple[str, ...]
+    keys: Mapping[str, str]  # kid → public key, PEM
+    agents: Mapping[str, Agent]
+    servers: Mapping[str, Server]
+    revoked_sessions: frozenset[str]
+    authorize: Authorizer
+    scan_dlp: Scanner
+    payload_mode: PayloadMode
+    max_rpm_per_agent: int
