@@ -1,0 +1,111 @@
+# METADATA
+# title: Shared words
+# description: What several rules need to say about a call. Nothing here decides.
+# scope: package
+package behavry.words
+
+# METADATA
+# title: Argument names that carry text rather than the name of a thing
+_prose := {
+	"content", "contents", "text", "body", "data", "oldtext", "newtext", "old_text", "new_text",
+	"old_string", "new_string", "message", "query", "prompt", "description", "title",
+}
+
+# METADATA
+# title: Every string among the arguments
+texts contains value if {
+	walk(input.request.parameters, [_, value])
+	is_string(value)
+}
+
+# METADATA
+# title: Every string that may name a file or an address
+names contains input.request.resource if {
+	input.request.resource != ""
+}
+
+names contains value if {
+	walk(input.request.parameters, [path, value])
+	is_string(value)
+	not _prosaic(path)
+}
+
+_prosaic(path) if {
+	some step in path
+	is_string(step)
+	lower(step) in _prose
+}
+
+# METADATA
+# title: Every path the call names, in one spelling
+# description: >-
+#   Lower case, forward slashes, no `file:` scheme, no empty or `.` segments; a percent-encoded path appears as
+#   written and as decoded.
+paths contains plain_path(name) if some name in names
+
+paths contains plain_path(urlquery.decode(name)) if {
+	some name in names
+	contains(name, "%")
+}
+
+# METADATA
+# title: One spelling of a path
+plain_path(name) := path if {
+	slashes := replace(lower(name), "\\", "/")
+	bare := trim_prefix(trim_prefix(slashes, "file:"), "//localhost")
+	path := regex.replace(bare, `/(?:\.?/)+`, "/")
+}
+
+# METADATA
+# title: Whether a path is a directory or lies below it
+within(path, directory) if path == trim_suffix(directory, "/")
+
+within(path, directory) if startswith(path, concat("", [trim_suffix(directory, "/"), "/"]))
+
+# METADATA
+# title: Whether a path names a file that usually holds a secret
+secret_file(path) if {
+	some name in _secret_names
+	name == _base(path)
+}
+
+secret_file(path) if {
+	some ending in _secret_endings
+	endswith(path, ending)
+}
+
+secret_file(path) if {
+	some directory in _secret_directories
+	contains(concat("", ["/", path, "/"]), directory)
+	not endswith(path, ".pub")
+	not endswith(path, "/known_hosts")
+}
+
+secret_file(path) if {
+	base := _base(path)
+	startswith(base, ".env.")
+	not base in {".env.example", ".env.sample", ".env.template", ".env.dist"}
+}
+
+secret_file(path) if {
+	within(path, "/proc")
+	_base(path) in {"environ", "mem", "maps", "kcore"}
+}
+
+_base(path) := name if {
+	parts := split(trim_suffix(path, "/"), "/")
+	name := parts[count(parts) - 1]
+}
+
+_secret_names := {
+	".env", ".envrc", ".netrc", "_netrc", ".pgpass", ".my.cnf", ".npmrc", ".pypirc", ".git-credentials", ".htpasswd",
+	".dockercfg", ".vault-token", "id_rsa", "id_dsa", "id_ecdsa", "id_ed25519", "shadow", "gshadow", "sudoers",
+	"master.key", "secrets.yml", "secrets.yaml", "credentials.json", "service-account.json", "terraform.tfstate",
+}
+
+_secret_endings := {".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".ovpn"}
+
+_secret_directories := {
+	"/.ssh/", "/.aws/", "/.gnupg/", "/.kube/", "/.azure/", "/.config/gcloud/", "/.docker/config.json/",
+	"/run/secrets/", "/etc/ssl/private/",
+}
