@@ -1,0 +1,1 @@
+"""The log: one append-only, hash-chained, totally ordered record per tenant, and its readers."""

@@ -1,0 +1,52 @@
+"""Finds the tenant of a request's host and stands in its schema for the request; an unknown host is 404.
+
+Works for Django's sync and async handlers: the schema belongs to the thread that runs the request, and asgiref keeps
+a request on one thread. What leaves that thread names its schema itself.
+"""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.deprecation import MiddlewareMixin
+
+from apps.tenants import services
+from apps.tenants.context import OPERATOR_SCHEMA
+
+OPEN_PATHS = ("/health", "/health/ready", "/metrics")
+
+
+class TenantMiddleware(MiddlewareMixin):
+    def process_request(self, request: HttpRequest) -> HttpResponse | None:
+        connection.set_schema_to_public()
+        if request.path in OPEN_PATHS:
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]  # Django reads it
+            return None
+        try:
+            host = request.get_host().rsplit(":", 1)[0].lower()
+        except DisallowedHost:
+            return _no_tenant()
+        place = services.place_of_host(host)
+        if place is None:
+            return _no_tenant()
+        connection.set_schema(place.schema)
+        request.tenant_schema = place.schema  # type: ignore[attr-defined]  # read by views that go async
+        if place.schema == OPERATOR_SCHEMA:
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]
+        return None
+
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        connection.set_schema_to_public()
+        return response
+
+
+def _no_tenant() -> JsonResponse:
+    body = {
+        "type": "urn:behavry:error:unknown_host",
+        "title": "Not found",
+        "status": 404,
+        "detail": "No tenant answers on this host. Ask the operator which host name is yours.",
+    }
+    return JsonResponse(body, status=404, content_type="application/problem+json")

@@ -1,0 +1,73 @@
+"""The two admin sites: a tenant's own, and the operator's above all tenants."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+
+from apps.tenants.context import is_operator
+from apps.tenants.roles import Role, role_of_user
+
+
+class TenantSite(admin.AdminSite):
+    """Where a tenant's people work. Any role may enter; each page asks for what it needs."""
+
+    site_header = site_title = "Behavry"
+    index_title = "Governance"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return not is_operator() and role_of_user(request.user) is not None
+
+
+class OperatorSite(admin.AdminSite):
+    """Where the installation's operators work; answers only on a host of no tenant."""
+
+    site_header = site_title = "Behavry operator"
+    index_title = "Tenants"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        return is_operator() and request.user.is_active and request.user.is_superuser
+
+
+tenant_site = TenantSite(name="tenant")
+operator_site = OperatorSite(name="operator")
+
+
+class RoleAdmin(admin.ModelAdmin[Any]):
+    """Permissions by role instead of Django's per-model rows. Subclasses say who may write."""
+
+    view_role = Role.VIEWER
+    write_role = Role.ADMIN
+
+    def _holds(self, request: HttpRequest, role: Role) -> bool:
+        held = role_of_user(request.user)
+        return held is not None and held >= role
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return self._holds(request, self.view_role)
+
+    def has_view_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._holds(request, self.view_role)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self._holds(request, self.write_role)
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._holds(request, self.write_role)
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return self._holds(request, self.write_role)
+
+
+class ReadOnlyAdmin(RoleAdmin):
+    """For what is only looked at: the log, sessions, deliveries."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False

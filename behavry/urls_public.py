@@ -1,0 +1,15 @@
+"""What answers on the operator's host, which belongs to no tenant."""
+
+from django.urls import path
+
+from apps.tenants.sites import operator_site
+from behavry import health
+
+handler404 = "behavry.errors.not_found"
+handler500 = "behavry.errors.server_error"
+
+urlpatterns = [
+    path("admin/", operator_site.urls),
+    path("health", health.alive, name="health"),
+    path("health/ready", health.ready, name="ready"),
+]
