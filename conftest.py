@@ -1,8 +1,8 @@
 """Fixtures for every room. Tests run through `python -m behavry.embedded exec -- pytest`, which provides the services.
 
-`acme` and `globex` are committed once per run; a `django_db` test works in a transaction that is rolled back. What needs
-several connections or processes asks `fresh_tenant` for a tenant of its own, committed and never cleaned: the database
-goes with the run.
+`acme` and `globex` are committed once per run; a `django_db` test works in a transaction that is rolled back. What
+needs several connections or processes asks `fresh_tenant` for a tenant of its own, committed and never cleaned: the
+database goes with the run.
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on stdout: time, level, logger, message. Values come from the code, never from a call's arguments."""
+"""Logs as JSON lines on stdout: time, level, logger, message; never a value out of a call's arguments."""
 
 import logging
 from datetime import UTC, datetime

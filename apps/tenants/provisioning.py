@@ -1,4 +1,4 @@
-"""What the owner role sets up in PostgreSQL: the app role, its grants, and the functions that act for it with more power.
+"""What the owner role sets up in PostgreSQL: the app role, its grants, and the functions that act for it with more.
 
 The app role can neither create nor alter tables. Where it must (a new tenant's schema), it calls a SECURITY DEFINER
 function that validates its arguments and does exactly that.
@@ -98,7 +98,7 @@ def install_functions_and_grants(schemas: list[str]) -> None:
 
 
 def tenant_schemas() -> list[str]:
-    """Every tenant's schema, whatever its status; needs the owner role, whom row-level security does not hide rows from."""
+    """Every tenant's schema, whatever its status; needs the owner role, from whom row-level security hides nothing."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT schema_name FROM public.tenants_tenant ORDER BY schema_name")
         return [row[0] for row in cursor.fetchall()]
