@@ -46,6 +46,14 @@ paths contains plain_path(name) if some name in names
 paths contains plain_path(urlquery.decode(name)) if {
 	some name in names
 	contains(name, "%")
+	regex.match(`^([^%]|%[0-9A-Fa-f][0-9A-Fa-f])*$`, name)
+}
+
+# A name that is not well encoded as a whole may still be decoded in part by whoever reads it.
+paths contains plain_path(path) if {
+	some name in names
+	contains(name, "%")
+	path := strings.replace_n({"%2e": ".", "%2f": "/", "%5c": "/"}, lower(name))
 }
 
 # METADATA

@@ -144,4 +144,4 @@ _bare(value) := regex.replace(
 
 # Backslash escapes, `#` comments, nested comments, dollar quotes and bracketed names end a literal differently in
 # different servers, and an attacker chooses the reading that suits.
-_ambiguous(value) if regex.match(`\\|#|\[|\$[A-Za-z0-9_]*\$|/\*[^\x00]*/\*`, value)
+_ambiguous(value) if regex.match(`\\|#|\[|\$[A-Za-z0-9_]*\$|/\*(.|\n)*/\*`, value)

@@ -6,6 +6,8 @@ package behavry.rules.github
 
 import data.behavry.words
 
+_tool := lower(input.request.tool_name)
+
 _protected_branch := `^(refs/heads/)?(main|master|trunk|production|release([/-].*)?)$`
 
 # METADATA
@@ -16,7 +18,7 @@ verdicts contains {
 	"policy": "github.repository",
 } if {
 	input.request.resource_kind == "github"
-	regex.match(`(?i)(delete|transfer|archive|publish)[-_. ]?(repo|repository|organi[sz]ation)`, input.request.tool_name)
+	regex.match(`(delete|transfer|archive|publish)[-_. ]?(repo|repository|organi[sz]ation)`, _tool)
 }
 
 verdicts contains {
@@ -26,7 +28,7 @@ verdicts contains {
 } if {
 	input.request.resource_kind == "github"
 	input.request.action != "read"
-	regex.match(`(?i)update[-_. ]?(repo|repository)`, input.request.tool_name)
+	regex.match(`update[-_. ]?(repo|repository)`, _tool)
 	_made_public
 }
 
@@ -56,7 +58,7 @@ verdicts contains {
 } if {
 	input.request.resource_kind == "github"
 	input.request.action == "write"
-	regex.match(`(?i)(push|commit|create[-_. ]?or[-_. ]?update|update[-_. ]?(file|ref)|merge)`, input.request.tool_name)
+	regex.match(`(push|commit|create[-_. ]?or[-_. ]?update|update[-_. ]?(file|ref)|merge)`, _tool)
 	some branch in _branches
 	regex.match(_protected_branch, branch)
 }
@@ -69,7 +71,7 @@ verdicts contains {
 	"policy": "github.merge",
 } if {
 	input.request.resource_kind == "github"
-	regex.match(`(?i)merge[-_. ]?(pull|pr\b|request)`, input.request.tool_name)
+	regex.match(`merge[-_. ]?(pull|pr\b|request)`, _tool)
 }
 
 # METADATA
@@ -82,8 +84,8 @@ verdicts contains {
 	input.request.resource_kind == "github"
 	input.request.action != "read"
 	regex.match(
-		`(?i)(secret|deploy[-_. ]?key|collaborator|webhook|hook\b|branch[-_. ]?protection|ruleset|team|environment)`,
-		input.request.tool_name,
+		`(secret|deploy[-_. ]?key|collaborator|webhook|hook\b|branch[-_. ]?protection|ruleset|team|environment)`,
+		_tool,
 	)
 }
 
@@ -121,6 +123,6 @@ _branches contains lower(value) if {
 
 _destroys_history if input.request.parameters.force == true
 
-_destroys_history if regex.match(`(?i)(delete|remove)[-_. ]?(branch|ref)`, input.request.tool_name)
+_destroys_history if regex.match(`(delete|remove)[-_. ]?(branch|ref)`, _tool)
 
-_destroys_history if regex.match(`(?i)force[-_. ]?push`, input.request.tool_name)
+_destroys_history if regex.match(`force[-_. ]?push`, _tool)

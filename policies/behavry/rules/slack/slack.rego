@@ -6,6 +6,8 @@ package behavry.rules.slack
 
 import data.behavry.words
 
+_tool := lower(input.request.tool_name)
+
 # METADATA
 # title: A message that wakes everybody
 verdicts contains {
@@ -16,7 +18,7 @@ verdicts contains {
 	input.request.resource_kind == "slack"
 	input.request.action in {"send", "write"}
 	some value in words.texts
-	regex.match(`(?i)(<!(channel|here|everyone)[|>]|(^|\s)@(channel|here|everyone)\b)`, value)
+	regex.match(`(<!(channel|here|everyone)[|>]|(^|\s)@(channel|here|everyone)\b)`, lower(value))
 }
 
 # METADATA
@@ -29,8 +31,8 @@ verdicts contains {
 	input.request.resource_kind == "slack"
 	input.request.action != "read"
 	regex.match(
-		`(?i)(archive|delete|rename|kick|remove|invite|promote|deactivate)[-_. ]?(users?|members?|channels?|conversations?|guests?)`,
-		input.request.tool_name,
+		`(archive|delete|rename|kick|remove|invite|promote|deactivate)[-_. ]?(users?|members?|channels?|conversations?|guests?)`,
+		_tool,
 	)
 }
 
@@ -41,8 +43,8 @@ verdicts contains {
 } if {
 	input.request.resource_kind == "slack"
 	regex.match(
-		`(?i)(users?|members?|channels?|conversations?)[-_. ]?(archive|delete|rename|kick|remove|invite)|\badmin[-_. ]`,
-		input.request.tool_name,
+		`(users?|members?|channels?|conversations?)[-_. ]?(archive|delete|rename|kick|remove|invite)|\badmin[-_. ]`,
+		_tool,
 	)
 }
 

@@ -56,7 +56,7 @@ verdicts contains {
 } if {
 	_governed
 	some name in words.names
-	regex.match(`(?i)^\s*(file|ftp|gopher|dict|ldaps?|tftp|jar|netdoc|smb|sftp|ssh|telnet|javascript|data|php|expect):`, name)
+	regex.match(`^\s*(file|ftp|gopher|dict|ldaps?|tftp|jar|netdoc|smb|sftp|ssh|telnet|javascript|data|php|expect):`, lower(name))
 }
 
 # METADATA
@@ -68,7 +68,7 @@ verdicts contains {
 } if {
 	_governed
 	some name in words.names
-	regex.match(`(?i)^\s*https?:[/\\]+[^/?#\\]*@`, name)
+	regex.match(`^\s*https?:[/\\]+[^/?#\\]*@`, lower(name))
 }
 
 _governed if input.request.resource_kind in {"web", "generic"}
@@ -76,20 +76,17 @@ _governed if input.request.resource_kind in {"web", "generic"}
 _hosts contains host if {
 	some name in words.names
 	found := regex.find_all_string_submatch_n(
-		`(?i)^\s*(?:https?|wss?):[/\\]*(?:[^/?#\\]*@)?(?:\[([^\]]*)\]|([^/?#:\\\s]*))`,
-		name,
+		`^\s*(?:https?|wss?):[/\\]*(?:[^/?#\\]*@)?(?:\[([^\]]*)\]|([^/?#:\\\s]*))`,
+		lower(name),
 		1,
 	)
-	host := trim_right(lower(concat("", [found[0][1], found[0][2]])), ".")
+	host := trim_right(concat("", [found[0][1], found[0][2]]), ".")
 }
 
 _private(host) if {
-	regex.match(`^\d{1,3}(\.\d{1,3}){3}$`, host)
-	some range in {
-		"0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-		"192.0.0.0/24", "192.168.0.0/16", "198.18.0.0/15", "224.0.0.0/3",
-	}
-	net.cidr_contains(range, host)
+	regex.match(`^(0|[1-9]\d{0,2})(\.(0|[1-9]\d{0,2})){3}$`, host)
+	octets := [to_number(octet) | some octet in split(host, ".")]
+	_reserved(octets[0], octets[1])
 }
 
 _private(host) if {
@@ -111,3 +108,23 @@ _disguised(host) if {
 }
 
 _disguised(host) if regex.match(`[^ -~]|%`, host)
+
+_reserved(first, _) if first in {0, 10, 127}
+
+_reserved(first, _) if first >= 224
+
+_reserved(100, second) if {
+	second >= 64
+	second <= 127
+}
+
+_reserved(169, 254)
+
+_reserved(172, second) if {
+	second >= 16
+	second <= 31
+}
+
+_reserved(192, second) if second in {0, 168}
+
+_reserved(198, second) if second in {18, 19}
