@@ -1,0 +1,1 @@
+"""Two real MCP servers and a scripted agent, so that a newcomer can watch calls being governed."""

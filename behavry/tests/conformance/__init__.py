@@ -1,0 +1,1 @@
+"""Tests of the conformance harness, its fixture and its Node toolbox."""

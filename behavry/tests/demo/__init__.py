@@ -1,0 +1,1 @@
+"""Tests of the demo servers, the agent and the clients."""
