@@ -1,4 +1,4 @@
-"""Well-known documents, at the root of a tenant host."""
+"""Doors of this room, that well-known addresses lead to."""
 
 from django.urls import URLPattern
 
