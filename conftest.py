@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import AbstractUser, Group
 from django.db import connection
+from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
 
@@ -31,6 +32,14 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
             services.create_tenant(name=slug.title(), slug=slug, hosts=[f"{slug}.test"])
         connection.close()
     yield
+
+
+@pytest.fixture(autouse=True)
+def nowhere() -> Iterator[None]:
+    """Every test begins and ends in no tenant's schema, even after a request that blew up half-way."""
+    connection.set_schema_to_public()
+    yield
+    connection.set_schema_to_public()
 
 
 @pytest.fixture
@@ -90,6 +99,21 @@ def api() -> Callable[..., APIClient]:
             client.force_authenticate(user)
         if token:
             client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def admin_of(person: Callable[..., AbstractUser]) -> Callable[[str], Client]:
+    """A browser signed in as an admin of the tenant."""
+    from apps.tenants.context import in_tenant
+
+    def make(schema: str) -> Client:
+        user = person(schema, "admin")
+        client = Client(SERVER_NAME=f"{schema.removeprefix('t_').replace('_', '-')}.test")
+        with in_tenant(schema):
+            client.force_login(user)
         return client
 
     return make
