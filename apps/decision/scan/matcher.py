@@ -1,0 +1,173 @@
+"""One automaton for all patterns of a rulebook, and the exact spans behind its hits.
+
+Hyperscan answers in one pass which patterns occur at all; nearly always none does. Only for those that do, RE2 finds
+the spans and the pattern's check weighs them. Both are linear in the input, whatever the input is.
+"""
+
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import hyperscan
+import re2
+
+from apps.decision.scan import decoding
+from apps.decision.scan.decoding import Segment
+from apps.decision.scan.pattern import Hit, Pattern
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A pattern's hit that stood. `decoded` says that the secret is under an encoding at this place."""
+
+    pattern: Pattern
+    start: int
+    end: int
+    decoded: bool = False
+
+
+class Matcher:
+    """Immutable once built and shared by threads; each thread has its own scratch space."""
+
+    def __init__(self, patterns: Sequence[Pattern]) -> None:
+        self._patterns = tuple(patterns)
+        self._finders = tuple(compile_re2(pattern.regex, pattern.unicode) for pattern in patterns)
+        self._groups = tuple(finder.groups for finder in self._finders)
+        self._base64 = len(patterns)
+        self._escapes = self._base64 + 1
+        self._database = compile_hyperscan(
+            [
+                *((pattern.trigger or pattern.regex, pattern.unicode) for pattern in patterns),
+                (decoding.BASE64_TEXT, False),
+                (decoding.ESCAPE, False),
+            ]
+        )
+        self._scratch = hyperscan.Scratch(self._database)
+        self._own = threading.local()
+
+    def triggered(self, buffer: bytes) -> list[int]:
+        """Which patterns may occur; most often none, and then there is nothing more to do."""
+        seen: list[int] = []
+        try:
+            scratch = self._own.scratch
+        except AttributeError:
+            scratch = self._own.scratch = self._scratch.clone()
+        self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
+        return seen
+
+    def find(self, buffer: bytes, seen: list[int] | None = None) -> list[Match]:
+        """All matches, in order of their start, overlaps resolved."""
+        if seen is None:
+            seen = self.triggered(buffer)
+        if not seen:
+            return []
+        found = list(self._direct(buffer, seen))
+        segments: list[Segment] = []
+        if self._base64 in seen:
+            segments.extend(decoding.base64_segments(buffer))
+        if self._escapes in seen:
+            segments.extend(decoding.escaped_segments(buffer))
+        if segments:
+            found.extend(self._encoded(segments))
+        return resolve(found) if len(found) > 1 else found
+
+    def _direct(self, buffer: bytes, seen: Iterable[int]) -> Iterator[Match]:
+        for index in seen:
+            if index >= self._base64:
+                continue
+            pattern = self._patterns[index]
+            for match in self._finders[index].finditer(buffer):
+                start, end = _span(match, self._groups[index])
+                hit = pattern.check(Hit(buffer, start, end))
+                if hit is not None and hit.end > hit.start:
+                    yield Match(pattern, hit.start, hit.end)
+
+    def _encoded(self, segments: list[Segment]) -> Iterator[Match]:
+        """What stands decoded in the segments, scanned as one buffer, at the place of its encoded form."""
+        starts: list[int] = []
+        size = 0
+        for segment in segments:
+            starts.append(size)
+            size += len(segment.text) + 2
+        joined = b"\n\n".join(segment.text for segment in segments)
+        index = 0
+        for match in sorted(self._direct(joined, self.triggered(joined)), key=lambda found: found.start):
+            while index + 1 < len(starts) and starts[index + 1] <= match.start:
+                index += 1
+            segment = segments[index]
+            start, end = match.start - starts[index], match.end - starts[index]
+            if end <= len(segment.text):
+                yield Match(match.pattern, *segment.place(start, end), decoded=True)
+
+
+def resolve(found: list[Match]) -> list[Match]:
+    """Of overlapping matches the higher rank stands, then the plain over the decoded, the longer, the earlier."""
+    order = sorted(found, key=lambda m: (-m.pattern.rank, m.decoded, m.start - m.end, m.start))
+    kept = _Spans()
+    for match in order:
+        kept.add(match)
+    return sorted(kept.matches, key=lambda match: (match.start, match.end))
+
+
+class _Spans:
+    """Matches kept so far, sorted by start and hardly overlapping, so that a look-up is a bisection."""
+
+    def __init__(self) -> None:
+        self.matches: list[Match] = []
+        self._taken: dict[int, list[Match]] = {}
+
+    def add(self, match: Match) -> None:
+        # Buckets of 256 bytes: a match lies in few of them, and each holds few matches.
+        buckets = range(match.start >> 8, (match.end - 1 >> 8) + 1)
+        for bucket in buckets:
+            for other in self._taken.get(bucket, ()):
+                if other.start < match.end and match.start < other.end:
+                    beside = match.pattern.name in other.pattern.beside
+                    if not beside or (other.start, other.end) == (match.start, match.end) and other.decoded:
+                        return
+        for bucket in buckets:
+            self._taken.setdefault(bucket, []).append(match)
+        self.matches.append(match)
+
+
+def _span(match: Any, groups: int) -> tuple[int, int]:
+    """The first group that took part; the whole match where there is none."""
+    for group in range(1, groups + 1):
+        start, end = match.span(group)
+        if start >= 0:
+            return start, end
+    start, end = match.span()
+    return start, end
+
+
+def _note(index: int, start: int, end: int, flags: int, seen: list[int]) -> None:
+    seen.append(index)
+
+
+def compile_re2(regex: str, unicode: bool = False) -> Any:
+    """RE2 over bytes; with `unicode` its classes see UTF-8 characters."""
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.UTF8 if unicode else re2.Options.Encoding.LATIN1
+    options.log_errors = False
+    options.max_mem = 32 << 20
+    return re2.compile(regex.encode(), options)
+
+
+def compile_hyperscan(expressions: Sequence[tuple[str, bool]]) -> Any:
+    """A block-mode database that names each expression at most once per scan."""
+    single = hyperscan.HS_FLAG_SINGLEMATCH
+    database = hyperscan.Database()
+    database.compile(
+        expressions=[regex.encode() for regex, _ in expressions],
+        ids=list(range(len(expressions))),
+        flags=[single | hyperscan.HS_FLAG_UTF8 if unicode else single for _, unicode in expressions],
+    )
+    return database
+
+
+@lru_cache(maxsize=32)
+def matcher_for(patterns: tuple[Pattern, ...]) -> Matcher:
+    """The same patterns need the same automaton; tenants without patterns of their own share one."""
+    return Matcher(patterns)

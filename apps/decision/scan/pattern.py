@@ -1,0 +1,71 @@
+"""What a pattern is: a regular expression, a check on its hits, and examples of both sides.
+
+Regular expressions run on UTF-8 bytes, under hyperscan (does it occur at all?) and under RE2 (where exactly?), so they
+use only what both know: no look-around, no back-references. The span reported is the first group that took part.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from apps.decision.types import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A stretch of the scanned buffer that may be a secret."""
+
+    buffer: bytes
+    start: int
+    end: int
+
+    @property
+    def secret(self) -> bytes:
+        return self.buffer[self.start : self.end]
+
+    def before(self, size: int) -> bytes:
+        return self.buffer[max(0, self.start - size) : self.start]
+
+    def after(self, size: int) -> bytes:
+        return self.buffer[self.end : self.end + size]
+
+    def at(self, start: int, end: int) -> "Hit":
+        return replace(self, start=start, end=end)
+
+
+Check = Callable[[Hit], Hit | None]
+Examples = Callable[[], tuple[str, ...]]
+
+
+def accept(hit: Hit) -> Hit | None:
+    return hit
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """One kind of secret.
+
+    `check` refuses a hit or narrows it. Where hits overlap the higher `rank` stands: a format nobody else uses outranks
+    a guess from a variable's name. `trigger` is what the automaton looks for when `regex` itself is too common or too
+    large for it; it must occur wherever `regex` may match. `shown` are public prefixes that an excerpt may keep.
+    `hits` and `misses` are built when called, so that no secret-shaped text stands in a source file.
+    """
+
+    name: str
+    title: str
+    severity: Severity
+    regex: str
+    hits: Examples
+    misses: Examples
+    check: Check = accept
+    rank: int = 10
+    trigger: str = ""
+    shown: tuple[str, ...] = ()
+    enabled: bool = True
+    unicode: bool = False  # custom patterns see characters, the built-in ones bytes
+    beside: frozenset[str] = frozenset()  # patterns whose overlapping hits are reported as well
+
+
+# A token begins at a word boundary, or where an escape of the surrounding text ends: "\n", "\u0022", "%22", "=3D".
+LEFT = r"(?:\b|_|\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|=3D)"
+# … and a fixed-length token whose alphabet has "-" ends where that alphabet ends.
+RIGHT = r"(?:[^0-9A-Za-z_-]|$)"

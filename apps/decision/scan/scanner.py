@@ -1,0 +1,112 @@
+"""A tenant's scanner: its patterns, its actions, and findings that say where without saying what."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import orjson
+
+from apps.decision.scan.custom import CustomPattern
+from apps.decision.scan.matcher import Match, Matcher, matcher_for
+from apps.decision.scan.pattern import Pattern
+from apps.decision.scan.patterns import BUILTIN_PATTERNS
+from apps.decision.scan.walk import Flat, code_points
+from apps.decision.types import JSON, DlpAction, Finding, Scanner, Severity
+
+DEFAULT_ACTIONS: Mapping[Severity, DlpAction] = MappingProxyType(
+    {
+        Severity.CRITICAL: DlpAction.DENY,
+        Severity.HIGH: DlpAction.DENY,
+        Severity.MEDIUM: DlpAction.LOG,
+        Severity.LOW: DlpAction.LOG,
+    }
+)
+_STRENGTH = {action: strength for strength, action in enumerate(DlpAction)}
+
+
+@dataclass(frozen=True, slots=True)
+class PatternSetting:
+    """What a tenant changed about a built-in pattern; None leaves it as it is."""
+
+    action: DlpAction | None = None
+    enabled: bool | None = None
+
+
+def build_scanner(
+    settings: Mapping[str, PatternSetting] = MappingProxyType({}), custom: Iterable[CustomPattern] = ()
+) -> Scanner:
+    """The scanner of one rulebook version. Settings for patterns that do not exist have no effect."""
+    patterns: list[Pattern] = []
+    actions: dict[str, DlpAction] = {}
+    for pattern in BUILTIN_PATTERNS:
+        setting = settings.get(pattern.name, PatternSetting())
+        if pattern.enabled if setting.enabled is None else setting.enabled:
+            patterns.append(pattern)
+            actions[pattern.name] = setting.action or DEFAULT_ACTIONS[pattern.severity]
+    for own in custom:
+        patterns.append(own.pattern())
+        actions[own.name] = own.action
+    return _Scan(matcher_for(tuple(patterns)), MappingProxyType(actions))
+
+
+def strongest(findings: Iterable[Finding]) -> DlpAction:
+    """What all findings together ask for: deny > redact > log > allow; nothing found is allow."""
+    return max((finding.action for finding in findings), key=_STRENGTH.__getitem__, default=DlpAction.ALLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    matcher: Matcher
+    actions: Mapping[str, DlpAction]
+
+    def __call__(self, value: JSON) -> tuple[Finding, ...]:
+        if isinstance(value, str):
+            return self._text(value)
+        try:
+            written = orjson.dumps(value)
+        except TypeError:  # what orjson cannot write (lone surrogates, long integers, great depth) is walked at once
+            written = None
+        if written is not None:
+            seen = self.matcher.triggered(written)
+            if not seen:
+                return ()
+            # Without escapes, JSON text reads as the flat text does: a look at it settles most false triggers.
+            if b"\\" not in written and not self.matcher.find(written, seen):
+                return ()
+        flat = Flat(value)
+        matches = self.matcher.find(flat.buffer)
+        return self._located(flat, matches) if matches else ()
+
+    def _text(self, text: str) -> tuple[Finding, ...]:
+        buffer = text.encode("utf-8", "replace")
+        findings: list[Finding] = []
+        bytes_done = points_done = 0
+        for match in self.matcher.find(buffer):  # in order of their start
+            points_done += code_points(buffer, bytes_done, match.start)
+            bytes_done = match.start
+            end = points_done + code_points(buffer, match.start, match.end)
+            findings.append(self._finding(match, "$", text[points_done:end], False, points_done, end))
+        return tuple(findings)
+
+    def _located(self, flat: Flat, matches: list[Match]) -> tuple[Finding, ...]:
+        places = [(match, *place) for match in matches for place in flat.leaves(match.start, match.end)]
+        masked = frozenset((leaf.holder, leaf.member) for _, leaf, _, _ in places if leaf.is_key)
+        return tuple(
+            self._finding(match, flat.path(leaf, masked), leaf.text[start:end], leaf.is_key, start, end)
+            for match, leaf, start, end in places
+        )
+
+    def _finding(self, match: Match, path: str, secret: str, in_key: bool, start: int, end: int) -> Finding:
+        pattern = match.pattern
+        known = "" if match.decoded else next((text for text in pattern.shown if secret.startswith(text)), "")
+        return Finding(
+            scanner="dlp",
+            rule=pattern.name,
+            severity=pattern.severity,
+            action=self.actions[pattern.name],
+            path=path,
+            excerpt=f"{known}***",
+            in_key=in_key,
+            start=start,
+            end=end,
+        )
