@@ -30,7 +30,7 @@ class Target:
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
-        found = toolbox.install(options.tools) if options.install else toolbox.find(options.tools)
+        found = toolbox.install(options.tools)
         if options.install:
             _say(f"Node and the suites are in {options.tools}")
             return 0
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m behavry.conformance", description=__doc__)
-    parser.add_argument("--install", action="store_true", help="install Node 22 and the suites, then end")
+    parser.add_argument("--install", action="store_true", help="only install Node 22 and the suites")
     parser.add_argument("--tools", type=Path, default=Path("var/conformance"), help="where Node and the suites are")
     parser.add_argument("--direct-only", action="store_true", help="leave the gateway out")
     parser.add_argument("--gateway-url-http", metavar="URL", help="a running gateway with the fixture behind HTTP")

@@ -34,6 +34,7 @@ class Toolbox:
 
 
 def find(directory: Path) -> Toolbox:
+    directory = directory.resolve()
     node = _node(directory)
     modules = directory / "node_modules"
     if node is None or not (directory / ".installed").is_file() or _installed_pins(directory) != _pins():
@@ -43,6 +44,7 @@ def find(directory: Path) -> Toolbox:
 
 def install(directory: Path) -> Toolbox:
     """Install what is missing. Idempotent; nothing outside `directory` is touched."""
+    directory = directory.resolve()
     directory.mkdir(parents=True, exist_ok=True)
     node = _node(directory) or _install_node(directory)
     if not (directory / ".installed").is_file() or _installed_pins(directory) != _pins():

@@ -141,7 +141,8 @@ def _answered(server: str, planned: Planned, result: CallToolResult) -> Step:
 
 
 def _refused(denial: Denial) -> Outcome:
-    return Outcome.BLOCKED if denial.policy.split(".")[0] == DLP_STAGE else Outcome.DENIED
+    by_dlp = DLP_STAGE in (denial.stage, denial.policy.split(".")[0])
+    return Outcome.BLOCKED if by_dlp else Outcome.DENIED
 
 
 def _step(server: str, planned: Planned, outcome: Outcome, denial: Denial) -> Step:

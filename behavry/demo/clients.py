@@ -30,6 +30,7 @@ class Denial:
     reason: str
     policy: str
     event_id: str
+    stage: str = ""
 
 
 @asynccontextmanager
@@ -67,7 +68,7 @@ def _denial(value: object) -> Denial | None:
     """The members may stand in the value itself or in one of its members, as they do under a key of `_meta`."""
     for found in _mappings(value):
         if isinstance(decision := found.get("decision"), str):
-            rest = (str(found.get(name) or "") for name in ("reason", "policy", "event_id"))
+            rest = (str(found.get(name) or "") for name in ("reason", "policy", "event_id", "stage"))
             return Denial(decision, *rest)
     return None
 
