@@ -42,7 +42,9 @@ class Processes:
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
-    def start(self, name: str, command: list[str], *, env: Mapping[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    def start(
+        self, name: str, command: list[str], *, env: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[bytes]":
         with self.log(name).open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - commands are written in this project
                 command,
