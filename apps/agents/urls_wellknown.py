@@ -1,5 +1,10 @@
-"""Doors of this room, that well-known addresses lead to."""
+"""Doors of this room at well-known addresses."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from apps.agents import views
+
+urlpatterns = [
+    path(".well-known/jwks.json", views.jwks, name="jwks"),
+    path(".well-known/oauth-authorization-server", views.authorization_server, name="authorization-server"),
+]

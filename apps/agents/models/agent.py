@@ -6,8 +6,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from apps.agents.models.ids import new_id
 from apps.agents.models.words import PERMISSION, WORD, bounded
+from apps.audit.ids import new_id
 
 
 class AgentStatus(models.TextChoices):

@@ -7,8 +7,8 @@ from django.db import models
 from django.utils import timezone
 
 from apps.agents.models.agent import Agent, RiskTier
-from apps.agents.models.ids import new_id
 from apps.agents.models.words import PERMISSION, WORD, bounded
+from apps.audit.ids import new_id
 
 
 class EnrolmentToken(models.Model):

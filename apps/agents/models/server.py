@@ -4,8 +4,8 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from apps.agents.models.ids import new_id
 from apps.agents.models.words import SERVER_NAME, WORD
+from apps.audit.ids import new_id
 
 
 class Transport(models.TextChoices):
@@ -14,7 +14,7 @@ class Transport(models.TextChoices):
 
 
 class McpServer(models.Model):
-    """`environment_names` and `header_names` say what is set; the values leave the sealed columns only for a gateway."""
+    """`environment_names` and `header_names` say what is set; the values leave their columns for gateways only."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=63, unique=True, validators=[SERVER_NAME])

@@ -6,7 +6,7 @@ from django.db import models
 from django.utils import timezone
 
 from apps.agents.models.agent import Agent
-from apps.agents.models.ids import new_id
+from apps.audit.ids import new_id
 
 
 class Session(models.Model):

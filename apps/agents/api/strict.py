@@ -1,0 +1,24 @@
+"""Input that says what it means: a field nobody knows is an error, not a silence."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+
+class StrictMixin(serializers.BaseSerializer[Any]):
+    """Refuses unknown fields by name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = getattr(self, "fields", {})
+            writable = {name for name, field in fields.items() if not field.read_only}
+            if unknown := sorted(str(name) for name in set(data) - writable):
+                raise serializers.ValidationError(dict.fromkeys(unknown, "Unknown field."))
+        return super().to_internal_value(data)
+
+
+class Reason(StrictMixin, serializers.Serializer[Any]):
+    """Why something is done; goes into the log."""
+
+    reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")

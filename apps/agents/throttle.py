@@ -1,0 +1,49 @@
+"""Limits on guessing: so many attempts per key and window, counted in Redis; without Redis nobody gets in."""
+
+import hashlib
+from dataclasses import dataclass
+
+import redis
+
+from apps.decision.errors import RateLimited, Unavailable
+from apps.tenants.context import current_schema, tenant_key
+from apps.tenants.redis import redis_client
+
+
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """`limit` attempts per `window` seconds, from the first attempt on."""
+
+    name: str
+    limit: int
+    window: int
+
+    def take(self, *parts: str) -> None:
+        """Count an attempt before it is made; raises RateLimited when it is one too many."""
+        key = self._key(parts)
+        try:
+            with redis_client().pipeline(transaction=True) as pipe:
+                pipe.set(key, 0, ex=self.window, nx=True)
+                pipe.incr(key)
+                pipe.ttl(key)
+                _, attempts, ttl = pipe.execute()
+        except redis.RedisError:
+            raise _unavailable() from None
+        if attempts > self.limit:
+            raise RateLimited("Too many attempts. Try again later.", retry_after=max(1, int(ttl)))
+
+    def give_back(self, *parts: str) -> None:
+        """The attempt was no guess: it does not count."""
+        try:
+            redis_client().decr(self._key(parts))
+        except redis.RedisError:
+            raise _unavailable() from None
+
+    def _key(self, parts: tuple[str, ...]) -> str:
+        # Digests, so that what callers send cannot shape a key or be read there.
+        digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()
+        return tenant_key(current_schema(), "throttle", self.name, digest)
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Sign-in is not possible right now.", retry_after=1)
