@@ -54,7 +54,7 @@ class Processes:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=die_with_parent,  # noqa: PLW1509 - no threads run here yet
+                preexec_fn=die_with_parent,
             )
         self._running[name] = process
         return process

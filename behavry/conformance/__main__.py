@@ -60,7 +60,7 @@ async def _run(tools: Toolbox, options: argparse.Namespace) -> int:
             targets += await _gateway(stack, options, direct)
         differences: list[Difference] = []
         for suite in SUITES:
-            differences += await _run_one(tools, suite, targets)
+            differences += await run_one(tools, suite, targets)
     for difference in differences:
         _say(f"differs: {difference.suite}: {difference.scenario} ({difference.column}): {difference.why}")
     if len(targets) > 1 and not differences:
@@ -74,7 +74,7 @@ async def _gateway(_stack: AsyncExitStack, options: argparse.Namespace, _fixture
     return [Target(column, url, token) for column, url in given if url]
 
 
-async def _run_one(tools: Toolbox, suite: Suite, targets: Sequence[Target]) -> list[Difference]:
+async def run_one(tools: Toolbox, suite: Suite, targets: Sequence[Target]) -> list[Difference]:
     columns: dict[str, Column] = {}
     for target in targets:
         columns[target.column] = await run_suite(tools, suite, target.url, target.token)
