@@ -20,13 +20,7 @@ default decision := {
 # METADATA
 # title: The strongest verdict
 # description: Among equals the first by policy id, then by reason, so that the same call always gets the same answer.
-decision := _strongest("deny") if {
-	_said("deny")
-} else := _strongest("escalate") if {
-	_said("escalate")
-} else := _strongest("allow") if {
-	_said("allow")
-}
+decision := _strongest(verdicts)
 
 # METADATA
 # title: What the base rules say
@@ -43,13 +37,21 @@ verdicts contains verdict if {
 	verdict := _signed(slug, contribution)
 }
 
-_said(result) if {
-	some verdict in verdicts
+_strongest(said) := _first(said, "deny") if {
+	_contains(said, "deny")
+} else := _first(said, "escalate") if {
+	_contains(said, "escalate")
+} else := _first(said, "allow") if {
+	_contains(said, "allow")
+}
+
+_contains(said, result) if {
+	some verdict in said
 	verdict.result == result
 }
 
-_strongest(result) := object.union(first, {"verdicts": verdicts}) if {
-	first := min({verdict | some verdict in verdicts; verdict.result == result})
+_first(said, result) := object.union(first, {"verdicts": said}) if {
+	first := min({verdict | some verdict in said; verdict.result == result})
 }
 
 # A verdict that cannot be understood may have meant to deny, so it does.

@@ -3,12 +3,12 @@ package behavry.authz_test
 import data.behavry.authz
 import data.behavry.testing
 
-_decision(call) := decision if {
-	decision := authz.decision with input as call
-}
+_decision(call) := _with_tenant(call, {})
 
 _with_tenant(call, tenant) := decision if {
-	decision := authz.decision with input as call with data.behavry.tenant as tenant
+	decision := authz.decision with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester with data.behavry.tenant as tenant
 }
 
 _says(result) := {"result": result, "reason": "Because", "policy": result}
@@ -29,8 +29,8 @@ test_denies_what_nobody_speaks_about if {
 }
 
 test_denies_an_empty_document if {
-	_decision({}).result == "deny"
-	_decision({"agent": null, "request": []}).result == "deny"
+	_decision({"agent": {}, "request": {}, "requester": {}}).result == "deny"
+	_decision({"agent": null, "request": [], "requester": ""}).result == "deny"
 }
 
 test_deny_beats_escalate_beats_allow if {

@@ -1,4 +1,4 @@
-package behavry.rules.agent_state_test
+package behavry.rules_test.agent_state
 
 import data.behavry.rules.agent_state
 import data.behavry.testing
@@ -14,10 +14,12 @@ test_fail_any_other_state if {
 }
 
 test_fail_no_state_at_all if {
-	"agent_state.not_active" in _policies({"agent": {}})
-	"agent_state.not_active" in _policies({})
+	"agent_state.not_active" in _policies(json.remove(testing.call({}), ["agent/status"]))
+	"agent_state.not_active" in _policies(testing.call({"agent": null}))
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := agent_state.verdicts with input as call
+	verdicts := agent_state.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }

@@ -1,4 +1,4 @@
-package behavry.rules.database_test
+package behavry.rules_test.database
 
 import data.behavry.rules.database
 import data.behavry.testing
@@ -59,8 +59,11 @@ test_fail_hidden_write if {
 		"with x as (delete from t where id = 1 returning *) select * from x", "create table t (id int)",
 	} {
 		"database.hidden_write" in _policies(_reads(sql))
-		not "database.hidden_write" in _policies(_writes(sql))
 	}
+}
+
+test_success_writes_through_a_writing_tool if {
+	not "database.hidden_write" in _policies(_writes("select 1; update t set a = 1 where id = 1"))
 }
 
 test_fail_host_escape if {
@@ -94,5 +97,7 @@ test_fail_deleting_many if {
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := database.verdicts with input as call
+	verdicts := database.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }

@@ -1,4 +1,4 @@
-package behavry.rules.filesystem_test
+package behavry.rules_test.filesystem
 
 import data.behavry.rules.filesystem
 import data.behavry.testing
@@ -98,10 +98,14 @@ test_success_inside_the_roots_of_a_tenant if {
 }
 
 _rooted(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := filesystem.verdicts with input as call
+	verdicts := filesystem.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 		with data.behavry.tenant as {"files": {"filesystem_roots": ["/srv/data/"]}}
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := filesystem.verdicts with input as call
+	verdicts := filesystem.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }

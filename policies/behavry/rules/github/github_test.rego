@@ -1,4 +1,4 @@
-package behavry.rules.github_test
+package behavry.rules_test.github
 
 import data.behavry.rules.github
 import data.behavry.testing
@@ -64,5 +64,7 @@ test_fail_committing_a_secret if {
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := github.verdicts with input as call
+	verdicts := github.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }

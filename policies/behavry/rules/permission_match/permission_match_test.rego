@@ -1,4 +1,4 @@
-package behavry.rules.permission_match_test
+package behavry.rules_test.permission_match
 
 import data.behavry.rules.permission_match
 import data.behavry.testing
@@ -37,5 +37,7 @@ test_fail_session_with_permissions_for_another_server if {
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := permission_match.verdicts with input as call
+	verdicts := permission_match.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }

@@ -1,4 +1,4 @@
-package behavry.rules.requester_test
+package behavry.rules_test.requester
 
 import data.behavry.rules.requester
 import data.behavry.testing
@@ -29,10 +29,12 @@ test_fail_no_requester if {
 	every tier in {"high", "critical"} {
 		"requester.missing" in _policies(_call(tier, "read", ""))
 		"requester.missing" in _policies(_call(tier, "read", null))
-		"requester.missing" in _policies(json.remove(_call(tier, "read", ""), ["requester"]))
+		"requester.missing" in _policies(object.union(_call(tier, "read", ""), {"requester": null}))
 	}
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := requester.verdicts with input as call
+	verdicts := requester.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }

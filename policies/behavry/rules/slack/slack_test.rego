@@ -1,4 +1,4 @@
-package behavry.rules.slack_test
+package behavry.rules_test.slack
 
 import data.behavry.rules.slack
 import data.behavry.testing
@@ -42,5 +42,7 @@ test_fail_mass_message if {
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := slack.verdicts with input as call
+	verdicts := slack.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }

@@ -1,4 +1,4 @@
-package behavry.rules.web_test
+package behavry.rules_test.web
 
 import data.behavry.rules.web
 import data.behavry.testing
@@ -68,5 +68,7 @@ test_fail_resource_and_nested_arguments if {
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {
-	verdicts := web.verdicts with input as call
+	verdicts := web.verdicts with input.agent as call.agent
+		with input.request as call.request
+		with input.requester as call.requester
 }
