@@ -55,7 +55,7 @@ async def test_it_says_when_a_server_under_test_does_not_start() -> None:
 
 @pytest.mark.processes
 def test_its_preload_adds_the_token_for_the_one_origin_only(toolbox: Toolbox) -> None:
-    """Both of Node's ways out are tried: the built-in fetch and the undici package."""
+    """All of the suite's ways out are tried: the built-in fetch, the undici package and node:http."""
     script = """
       import http from "node:http";
       import { createRequire } from "node:module";
@@ -75,14 +75,18 @@ def test_its_preload_adds_the_token_for_the_one_origin_only(toolbox: Toolbox) ->
       await import(process.env.PRELOAD);
       await (await fetch(url(target) + "/mcp", { method: "POST", body: "{}" })).text();
       await (await request(url(target), { method: "POST", headers: { Host: "evil.example.com" } })).body.text();
+      const { port } = target.address();
+      const options = { hostname: "127.0.0.1", port, method: "POST", headers: { "Mcp-Name": "a" } };
+      await new Promise((done) => http.request(options, (answer) => answer.resume().on("end", done)).end());
       await (await fetch(url(other))).text();
+      await new Promise((done) => http.request(url(other), (answer) => answer.resume().on("end", done)).end());
       console.log(JSON.stringify(seen));
       process.exit(0);
     """
     environment = {"MODULES": str(toolbox.modules.resolve()), "PRELOAD": PRELOAD.as_uri()}
     command = [str(toolbox.node), "--input-type=module", "-e", script]
     shown = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
-    assert json.loads(shown.stdout) == ["Bearer a.b.c", "Bearer a.b.c", "none"]
+    assert json.loads(shown.stdout) == ["Bearer a.b.c"] * 3 + ["none"] * 2
 
 
 @pytest.mark.processes
