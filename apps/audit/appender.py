@@ -1,0 +1,238 @@
+"""Group commit: many callers, one writer task per tenant, one durable transaction per batch.
+
+A batch stands or falls as a whole and its callers with it: nobody is told of success before the commit, and a failed
+batch is never retried, since its callers have been refused. Several processes may append to one tenant: the head row
+decides the order, and a batch that was linked to an outdated head is linked anew under the head's lock.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import TypeAlias
+
+from apps.audit.rows import COLUMN_LIST, End, copy_line, later
+from apps.audit.services import MONTHS_AHEAD, Position
+from apps.audit.wire import Wire, WireError
+from apps.decision.chain import text_of_time
+from apps.decision.errors import BadInput, Unavailable
+from apps.decision.events import Entry
+
+logger = logging.getLogger(__name__)
+
+Waiting: TypeAlias = "tuple[Entry, asyncio.Future[Position]]"
+Nudge: TypeAlias = Callable[[str, int, int], Awaitable[None]]
+BATCH_SECONDS = 15.0  # after which a batch is given up, connection and all
+IDLE_SECONDS = 30.0  # after which a tenant's connection is closed
+NUDGE_SECONDS = 0.05
+LOCKED_BATCHES = 50  # how long to take the lock first, after another process was met
+_SCHEMA = re.compile(r"t_[a-z0-9_]{1,60}\Z")
+
+
+class Appender:
+    """Belongs to one event loop. `nudge(schema, seq, rulebook_version)` is called after commits, best effort."""
+
+    def __init__(self, dsn: str, *, max_batch: int = 512, max_queue: int = 20_000, nudge: Nudge | None = None) -> None:
+        self._dsn = dsn
+        self._max_batch = max_batch
+        self._max_queue = max_queue
+        self._nudge = nudge
+        self._writers: dict[str, _Writer] = {}
+        self._closed = False
+
+    async def append(self, schema: str, entry: Entry) -> Position:
+        """Durable when it returns. A cancelled caller stops waiting; its entry is written all the same."""
+        return await self.enqueue(schema, entry)
+
+    def enqueue(self, schema: str, entry: Entry) -> "asyncio.Future[Position]":
+        """Queue an entry; the future is done when it is durable. Raises Unavailable when the queue is full."""
+        writer = self._writers.get(schema)
+        if writer is None:
+            if not _SCHEMA.match(schema):
+                raise BadInput(f"{schema!r} is not a tenant's schema")
+            writer = self._writers[schema] = _Writer(self._dsn, schema, self._max_batch, self._nudge)
+        if self._closed:
+            raise Unavailable("The log is closing", code="log_unavailable")
+        if len(writer.queue) >= self._max_queue:
+            raise Unavailable("The log cannot keep up", code="log_full", retry_after=1)
+        return writer.enqueue(entry)
+
+    async def close(self) -> None:
+        """Write what is queued, then let go of the database."""
+        self._closed = True
+        await asyncio.gather(*(writer.close() for writer in self._writers.values()))
+
+
+class _Writer:
+    """The queue, the connection and the known end of one tenant's chain."""
+
+    def __init__(self, dsn: str, schema: str, max_batch: int, nudge: Nudge | None) -> None:
+        self.queue: deque[Waiting] = deque()
+        self._dsn, self._schema, self._max_batch, self._nudge = dsn, schema, max_batch, nudge
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._wake: asyncio.Future[None] | None = None
+        self._wire: Wire | None = None
+        self._end: End | None = None
+        self._partitions_until = datetime.min.replace(tzinfo=UTC)
+        self._locked_batches = 0
+        self._nudger: asyncio.Task[None] | None = None
+        self._last = self._told = (0, 0)  # sequence number and rulebook version, to tell of and told of
+        self._copy = f'COPY "{schema}".audit_entry ({COLUMN_LIST}) FROM STDIN'
+        self._columns = "seq, event_hash, to_char(recorded_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
+        self._columns += " to_char(partitions_until, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        self._read_head = f'SELECT {self._columns} FROM "{schema}".audit_head WHERE id = 1'.encode()  # noqa: S608
+
+    def enqueue(self, entry: Entry) -> "asyncio.Future[Position]":
+        future: asyncio.Future[Position] = self._loop.create_future()
+        self.queue.append((entry, future))
+        if self._wake is not None:
+            if not self._wake.done():
+                self._wake.set_result(None)
+        elif self._task is None or self._task.done():
+            self._task = self._loop.create_task(self._run())
+        return future
+
+    async def close(self) -> None:
+        if self._wake is not None and not self._wake.done():
+            self._wake.cancel()
+        if self._task is not None:
+            await self._task
+        if self._nudger is not None:
+            await self._nudger
+
+    async def _run(self) -> None:
+        try:
+            while self.queue or await self._more():
+                batch = [self.queue.popleft() for _ in range(min(len(self.queue), self._max_batch))]
+                await self._answer(batch)
+        finally:
+            await self._disconnect()
+
+    async def _more(self) -> bool:
+        """Wait for work; False after a long silence or when closing."""
+        self._wake = self._loop.create_future()
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                await self._wake
+        except (TimeoutError, asyncio.CancelledError):
+            return bool(self.queue)
+        finally:
+            self._wake = None
+        return True
+
+    async def _answer(self, batch: list[Waiting]) -> None:
+        try:
+            async with asyncio.timeout(BATCH_SECONDS):
+                positions = await self._write(batch)
+        except asyncio.CancelledError:
+            for _, future in batch:
+                future.cancel()
+            raise
+        except Exception as error:  # whatever it was, nobody may be left waiting and nothing may be forwarded
+            logger.error("log batch failed", extra={"schema": self._schema, "entries": len(batch), "error": str(error)})
+            await self._disconnect()
+            for _, future in batch:
+                if not future.done():
+                    failure = Unavailable("The log cannot be written", code="log_unavailable", retry_after=1)
+                    future.set_exception(failure)
+            return
+        version = 0
+        for (entry, future), position in zip(batch, positions, strict=True):
+            if not future.done() and position is not None:
+                future.set_result(position)
+            if entry.kind.changes_rulebook and position is not None:
+                version = position.seq
+        if self._nudge and self._end:
+            self._tell(self._end.seq, version)
+
+    async def _write(self, batch: list[Waiting]) -> "list[Position | None]":
+        if self._wire is None:
+            self._wire = await Wire.open(self._dsn)
+        wire = self._wire
+        if self._end is None:
+            self._end = await self._known_end(wire, self._read_head)
+        if not self._locked_batches:
+            done = await self._try(wire, batch, self._end)
+            if done is not None:
+                return done
+            self._locked_batches = LOCKED_BATCHES
+        self._locked_batches -= 1
+        end = await self._known_end(wire, b"BEGIN; " + self._read_head + b" FOR UPDATE")
+        done = await self._try(wire, batch, end)
+        if done is None:
+            raise WireError("", "the head moved under its own lock, or this machine's clock is far ahead")
+        await wire.fetch(b"COMMIT")
+        return done
+
+    async def _known_end(self, wire: Wire, statement: bytes) -> End:
+        rows = await wire.fetch(statement)
+        if len(rows) != 1:
+            raise WireError("", "this tenant's log has no head")
+        seq, event_hash, recorded_at, until = rows[0]
+        self._partitions_until = datetime.fromisoformat(until)
+        return End(int(seq), event_hash, datetime.fromisoformat(recorded_at))
+
+    async def _try(self, wire: Wire, batch: list[Waiting], end: End) -> "list[Position | None] | None":
+        """Link the batch to `end` and write it; None, and nothing written, if the head has moved on."""
+        recorded_at = later(datetime.now(UTC), end)
+        if recorded_at >= self._partitions_until:
+            prepare = f"SELECT public.behavry_audit_prepare('{self._schema}', {MONTHS_AHEAD})"
+            await wire.fetch(prepare.encode())
+            self._partitions_until = recorded_at + timedelta(days=1)  # asked again tomorrow, which costs nothing
+        text = text_of_time(recorded_at)
+        seq, event_hash, version = end.seq, end.event_hash, 0
+        lines: list[str] = []
+        positions: list[Position | None] = []
+        for entry, future in batch:
+            try:
+                line, event_hash = copy_line(entry, self._schema, seq + 1, text, event_hash)
+            except (ValueError, TypeError, AttributeError) as error:
+                positions.append(None)  # refused alone: what cannot be logged must not stop the others
+                if not future.done():
+                    future.set_exception(BadInput(f"This cannot be logged: {error}", code="not_loggable"))
+                continue
+            seq += 1
+            lines.append(line)
+            positions.append(Position(seq, event_hash))
+            if entry.kind.changes_rulebook:
+                version = seq
+        if not lines:
+            return positions
+        lines.append("")
+        statement = (
+            f"UPDATE \"{self._schema}\".audit_head SET seq = {seq}, event_hash = '{event_hash}', recorded_at = '{text}'"  # noqa: S608
+            f"{f', rulebook_version = {version}' if version else ''}"
+            f" WHERE id = 1 AND seq = {end.seq} AND event_hash = '{end.event_hash}'"
+            f" AND '{text}' < clock_timestamp() + interval '1 hour'; {self._copy}"
+        )
+        if not await wire.move_and_copy(statement.encode(), "\n".join(lines).encode()):
+            return None
+        self._end = End(seq, event_hash, recorded_at)
+        return positions
+
+    async def _disconnect(self) -> None:
+        wire, self._wire, self._end = self._wire, None, None
+        if wire is not None:
+            with contextlib.suppress(Exception):
+                await wire.close()
+
+    def _tell(self, seq: int, version: int) -> None:
+        self._last = (seq, max(version, self._last[1]))
+        if self._nudger is None or self._nudger.done():
+            self._nudger = self._loop.create_task(self._tell_soon())
+
+    async def _tell_soon(self) -> None:
+        """One message for all commits of a moment; at once when the rulebook changed."""
+        assert self._nudge is not None
+        while self._told != self._last:
+            if self._told[1] == self._last[1]:
+                await asyncio.sleep(NUDGE_SECONDS)
+            self._told = self._last
+            try:
+                await self._nudge(self._schema, *self._told)
+            except Exception as error:
+                logger.warning("log nudge not sent", extra={"schema": self._schema, "error": type(error).__name__})
