@@ -29,7 +29,7 @@ class PersonalAccessTokenAuthentication(BaseAuthentication):
         return 'Bearer realm="behavry"'
 
 
-class PersonalAccessTokenScheme(OpenApiAuthenticationExtension):
+class PersonalAccessTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped there
     """Found by drf-spectacular through its class."""
 
     target_class = PersonalAccessTokenAuthentication

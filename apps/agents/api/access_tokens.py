@@ -26,7 +26,7 @@ class AccessTokenSerializer(serializers.ModelSerializer[PersonalAccessToken]):
 
     class Meta:
         model = PersonalAccessToken
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "name", "purpose", "prefix", "role", "created_at", "expires_at", "revoked_at", "last_used_at",
         )  # fmt: skip
         read_only_fields = fields
@@ -47,7 +47,7 @@ class AccessTokenMade(AccessTokenSerializer):
     token = serializers.CharField(help_text="Shown once.")
 
     class Meta(AccessTokenSerializer.Meta):
-        fields = (*AccessTokenSerializer.Meta.fields, "token")  # type: ignore[assignment]  # longer tuple
+        fields = (*AccessTokenSerializer.Meta.fields, "token")
         read_only_fields = fields
 
 

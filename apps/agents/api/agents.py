@@ -28,7 +28,7 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
 
     class Meta:
         model = Agent
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "name", "agent_type", "owner", "description", "tags", "status", "roles", "permissions",
             "risk_tier", "risk_score", "client_id", "secret_rotated_at", "previous_secret_expires_at",
             "created_at", "updated_at",
@@ -47,7 +47,7 @@ class AgentWithSecret(AgentSerializer):
     client_secret = serializers.CharField(help_text="Shown once.")
 
     class Meta(AgentSerializer.Meta):
-        fields = (*AgentSerializer.Meta.fields, "client_secret")  # type: ignore[assignment]  # longer tuple
+        fields = (*AgentSerializer.Meta.fields, "client_secret")
         read_only_fields = fields
 
 

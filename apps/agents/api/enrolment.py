@@ -29,7 +29,7 @@ class EnrolmentTokenSerializer(serializers.ModelSerializer[EnrolmentToken]):
 
     class Meta:
         model = EnrolmentToken
-        fields = (
+        fields: tuple[str, ...] = (
             "id", "label", "prefix", "state", "agent_type", "roles", "permissions", "risk_tier", "created_by",
             "created_at", "expires_at", "used_at", "used_by", "revoked_at",
         )  # fmt: skip
@@ -51,7 +51,7 @@ class EnrolmentTokenMade(EnrolmentTokenSerializer):
     token = serializers.CharField(help_text="Shown once.")
 
     class Meta(EnrolmentTokenSerializer.Meta):
-        fields = (*EnrolmentTokenSerializer.Meta.fields, "token")  # type: ignore[assignment]  # longer tuple
+        fields = (*EnrolmentTokenSerializer.Meta.fields, "token")
         read_only_fields = fields
 
 

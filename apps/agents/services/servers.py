@@ -89,7 +89,7 @@ def unsealed(server: McpServer, what: Secret) -> dict[str, str]:
     sealed = server.environment_sealed if what == "environment" else server.headers_sealed
     if not sealed:
         return {}
-    values: dict[str, str] = orjson.loads(unseal(sealed, context=_context(server, what)))
+    values: dict[str, str] = orjson.loads(unseal(bytes(sealed), context=_context(server, what)))
     return values
 
 

@@ -69,7 +69,7 @@ def public_keys(now: datetime) -> dict[str, str]:
 
 
 def private_pem(key: SigningKey) -> bytes:
-    return unseal(key.private_sealed, context=_context(key.kid))
+    return unseal(bytes(key.private_sealed), context=_context(key.kid))
 
 
 def _make(state: KeyState, now: datetime) -> SigningKey:
