@@ -6,12 +6,12 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from behavry.conformance import report, toolbox
 from behavry.conformance.report import Column, Difference
-from behavry.conformance.serving import NotStartedError, fixture_over_http
+from behavry.conformance.serving import NotStartedError, fixture_over_http, start_gateway
 from behavry.conformance.suite import SUITES, Suite, SuiteError, run_suite
 from behavry.conformance.toolbox import Toolbox, ToolboxError
 
@@ -24,7 +24,7 @@ OVER_STDIO = "gateway, stdio"
 class Target:
     column: str
     url: str
-    token: str = ""
+    token: str = field(default="", repr=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,10 +68,14 @@ async def _run(tools: Toolbox, options: argparse.Namespace) -> int:
     return 1 if differences else 0
 
 
-async def _gateway(_stack: AsyncExitStack, options: argparse.Namespace, _fixture: str) -> list[Target]:
-    token = os.environ.get(options.token_env or "", "")
-    given = ((OVER_HTTP, options.gateway_url_http), (OVER_STDIO, options.gateway_url_stdio))
-    return [Target(column, url, token) for column, url in given if url]
+async def _gateway(stack: AsyncExitStack, options: argparse.Namespace, fixture: str) -> list[Target]:
+    """The gateway that was named, or one of our own."""
+    if options.gateway_url_http or options.gateway_url_stdio:
+        token = os.environ.get(options.token_env or "", "")
+        given = ((OVER_HTTP, options.gateway_url_http), (OVER_STDIO, options.gateway_url_stdio))
+        return [Target(column, url, token) for column, url in given if url]
+    running = await stack.enter_async_context(start_gateway(fixture))
+    return [Target(OVER_HTTP, running.http_url, running.token), Target(OVER_STDIO, running.stdio_url, running.token)]
 
 
 async def run_one(tools: Toolbox, suite: Suite, targets: Sequence[Target]) -> list[Difference]:

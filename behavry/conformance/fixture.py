@@ -6,6 +6,7 @@ Start: `python -m behavry.conformance.fixture --http PORT` or `… --stdio`. A t
 import argparse
 import asyncio
 import hashlib
+import logging
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -143,6 +144,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     transport.add_argument("--stdio", action="store_true", help="serve one client on standard input and output")
     parser.add_argument("--host", default="127.0.0.1")
     options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.ERROR)  # what the suite provokes on purpose is not worth a line each
     # The suite still asks for logging and sampling, which the SDK calls deprecated.
     warnings.simplefilter("ignore", MCPDeprecationWarning)
     asyncio.run(serve_stdio() if options.stdio else serve_http(options.host, options.http))

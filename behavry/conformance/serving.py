@@ -1,14 +1,25 @@
-"""Starts and stops the servers under test: the fixture directly, and the gateway in front of it."""
+"""Starts and stops the servers under test: the fixture directly, and the gateway in front of it.
+
+The gateway needs the services that `python -m behavry.embedded exec` provides.
+"""
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
 
-START_TIMEOUT = 20.0
+from behavry.demo.clients import fetch_token
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+HTTP_SERVER, STDIO_SERVER = "fixture-http", "fixture-stdio"
+START_TIMEOUT = 30.0
 STOP_TIMEOUT = 5.0
 POLL = 0.05
 
@@ -18,6 +29,15 @@ FIXTURE_OVER_STDIO = (*FIXTURE, "--stdio")
 
 class NotStartedError(Exception):
     """A server under test ended, or did not listen in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway with the fixture behind it twice, and a token that may call both."""
+
+    http_url: str
+    stdio_url: str
+    token: str = field(repr=False)
 
 
 def free_port() -> int:
@@ -35,9 +55,38 @@ async def fixture_over_http() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def listening(command: Sequence[str], port: int) -> AsyncIterator[None]:
+async def start_gateway(fixture_url: str) -> AsyncIterator[Running]:
+    """The product on a port of its own, with a tenant made for this run in the database of the environment."""
+    port = free_port()
+    base = f"http://{HOST}:{port}"
+    agent = await _seed(fixture_url)
+    command = (sys.executable, "-m", "uvicorn", "behavry.asgi:application", "--host", HOST, "--port", str(port))
+    environment = {**os.environ, "BEHAVRY_GATEWAY_ALLOWED_ORIGINS": base, "BEHAVRY_LOG_LEVEL": "ERROR"}
+    async with listening((*command, "--log-level", "error"), port, environment):
+        token = await fetch_token(base, agent["client_id"], agent["client_secret"])
+        yield Running(f"{base}/mcp/v1/{HTTP_SERVER}", f"{base}/mcp/v1/{STDIO_SERVER}", token)
+
+
+async def _seed(fixture_url: str) -> Mapping[str, str]:
+    # A process of its own: Django is set up there, and its synchronous work stays out of this loop.
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "behavry.conformance.seed", HOST, fixture_url, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+    )
+    printed, _ = await process.communicate()
+    if process.returncode:
+        raise NotStartedError("The tenant for this run could not be made; is DATABASE_URL a fresh, migrated database?")
+    found: Mapping[str, str] = json.loads(printed)
+    return found
+
+
+@asynccontextmanager
+async def listening(
+    command: Sequence[str], port: int, environment: Mapping[str, str] | None = None
+) -> AsyncIterator[None]:
     """Run a command in its own process group until the block ends; entered once `port` accepts connections."""
-    process = await asyncio.create_subprocess_exec(*command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True)
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True, cwd=ROOT, env=environment
+    )
     try:
         await _accepts(port, process)
         yield

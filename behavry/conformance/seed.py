@@ -1,0 +1,53 @@
+"""Makes a tenant with the fixture behind both transports and an agent that may do everything; prints its credentials.
+
+Run as `python -m behavry.conformance.seed HOST FIXTURE_URL` against an empty, migrated database.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
+django.setup()
+
+from apps.agents import services  # noqa: E402 - models need Django's app registry first
+from apps.tenants.context import in_operator, in_tenant  # noqa: E402
+from apps.tenants.models import TenantConfig  # noqa: E402
+from apps.tenants.services import create_tenant  # noqa: E402
+from behavry.conformance.serving import FIXTURE_OVER_STDIO, HTTP_SERVER, ROOT, STDIO_SERVER  # noqa: E402
+
+CALLS_PER_MINUTE = 100_000  # the suite sends hundreds of calls in a few seconds
+
+
+def seed(host: str, fixture_url: str) -> dict[str, str]:
+    tenant = create_tenant(name="Conformance", slug="conformance", hosts=[host])
+    with in_operator():
+        TenantConfig.objects.filter(tenant=tenant).update(max_rpm_per_agent=CALLS_PER_MINUTE)
+    with in_tenant(tenant.schema_name):
+        services.register_server(name=HTTP_SERVER, actor="system", transport="http", url=fixture_url)
+        services.register_server(
+            name=STDIO_SERVER,
+            actor="system",
+            transport="stdio",
+            command=FIXTURE_OVER_STDIO,
+            environment={"PYTHONPATH": str(ROOT)},
+        )
+        made = services.register(name="conformance", actor="system", permissions=["*:*"])
+    return {"client_id": made.agent.client_id, "client_secret": made.client_secret}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m behavry.conformance.seed", description=__doc__)
+    parser.add_argument("host")
+    parser.add_argument("fixture_url")
+    options = parser.parse_args(arguments)
+    sys.stdout.write(json.dumps(seed(options.host, options.fixture_url)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
