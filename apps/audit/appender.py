@@ -14,12 +14,15 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 
+import redis.asyncio
+
 from apps.audit.rows import COLUMN_LIST, End, copy_line, later
-from apps.audit.services import MONTHS_AHEAD, Position
+from apps.audit.services import MONTHS_AHEAD, RAISE_VERSION, Position
 from apps.audit.wire import Wire, WireError
 from apps.decision.chain import text_of_time
 from apps.decision.errors import BadInput, Unavailable
 from apps.decision.events import Entry
+from apps.tenants.context import tenant_key
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +33,19 @@ IDLE_SECONDS = 30.0  # after which a tenant's connection is closed
 NUDGE_SECONDS = 0.05
 LOCKED_BATCHES = 50  # how long to take the lock first, after another process was met
 _SCHEMA = re.compile(r"t_[a-z0-9_]{1,60}\Z")
+
+
+def redis_nudge(client: "redis.asyncio.Redis") -> Nudge:
+    """Tells of commits over Redis: the feed's channel, and the rulebook version where it changed."""
+
+    async def nudge(schema: str, seq: int, version: int) -> None:
+        key, channel = tenant_key(schema, "rulebook_version"), tenant_key(schema, "log")
+        if version:
+            await client.eval(RAISE_VERSION, 2, key, channel, str(version))
+        else:
+            await client.publish(channel, seq)
+
+    return nudge
 
 
 class Appender:
@@ -82,8 +98,8 @@ class _Writer:
         self._nudger: asyncio.Task[None] | None = None
         self._last = self._told = (0, 0)  # sequence number and rulebook version, to tell of and told of
         self._copy = f'COPY "{schema}".audit_entry ({COLUMN_LIST}) FROM STDIN'
-        self._columns = "seq, event_hash, to_char(recorded_at, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'),"
-        self._columns += " to_char(partitions_until, 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"')"
+        self._columns = 'seq, event_hash, to_char(recorded_at, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\'),'
+        self._columns += ' to_char(partitions_until, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')'
         self._read_head = f'SELECT {self._columns} FROM "{schema}".audit_head WHERE id = 1'.encode()  # noqa: S608
 
     def enqueue(self, entry: Entry) -> "asyncio.Future[Position]":

@@ -148,7 +148,8 @@ class Verification(models.Model):
 class ChainBreakEntry(models.Model):
     """A break that a verification found. Found again it stays one row; a person acknowledges it with a note."""
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    number = models.BigAutoField(primary_key=True)
+    id = models.UUIDField(unique=True, default=uuid.uuid4)
     kind = models.TextField()
     seq = models.BigIntegerField()
     last_seq = models.BigIntegerField()
@@ -161,7 +162,7 @@ class ChainBreakEntry(models.Model):
 
     class Meta:
         db_table = "audit_chain_break"
-        ordering: ClassVar = ["-found_at", "seq"]
+        ordering: ClassVar = ["-number"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["kind", "seq", "last_seq"], name="audit_chain_break_once")
         ]

@@ -140,5 +140,7 @@ class Wire:
 
 def _error(result: "pq.abc.PGresult") -> WireError:
     sqlstate = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
-    message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"the connection was lost").decode("utf-8", "replace")
+    message = (result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or b"the connection was lost").decode(
+        "utf-8", "replace"
+    )
     return WireError(sqlstate, message)

@@ -22,6 +22,8 @@ class BreakKind(StrEnum):
     DUPLICATE = "duplicate"  # a sequence number occurs twice
     BAD_HEAD = "bad_head"  # the head does not name the last entry
     TRUNCATED = "truncated"  # the head names entries that are gone from the end
+    REWRITTEN = "rewritten"  # consistent in itself, but not what an earlier verification saw
+    BAD_ANCHOR = "bad_anchor"  # the signed beginning after dropped months is missing or forged
 
 
 @dataclass(frozen=True, slots=True)

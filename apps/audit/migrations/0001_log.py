@@ -134,7 +134,8 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='ChainBreakEntry',
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, primary_key=True, serialize=False)),
+                ('number', models.BigAutoField(primary_key=True, serialize=False)),
+                ('id', models.UUIDField(default=uuid.uuid4, unique=True)),
                 ('kind', models.TextField()),
                 ('seq', models.BigIntegerField()),
                 ('last_seq', models.BigIntegerField()),
@@ -147,7 +148,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'db_table': 'audit_chain_break',
-                'ordering': ['-found_at', 'seq'],
+                'ordering': ['-number'],
                 'constraints': [models.UniqueConstraint(fields=('kind', 'seq', 'last_seq'), name='audit_chain_break_once')],
             },
         ),
