@@ -17,12 +17,15 @@ _PLACEHOLDER = re.compile(
     rb"(?i)example|placeholder|your|change_?-?me|dummy|redact|replace|insert|sample|fake|todo|fixme|x{4}|\*{3}|\.{3}"
     rb"|[<>]|\$\{|\{\{|\}\}|%\(|\$\(|not[_-]?(?:a[_-]?)?real"
 )
+_RUN = re.compile(rb"[A-Z]+[a-z]*|[a-z]+|[0-9]+|[^0-9A-Za-z]+")
+_ENOUGH = 128  # bytes that tell whether something was drawn at random
 
 
 def entropy(value: bytes) -> float:
-    """Shannon entropy in bits per byte."""
+    """Shannon entropy of the beginning, in bits per byte."""
     if not value:
         return 0.0
+    value = value[:_ENOUGH]
     size = len(value)
     return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
 
@@ -32,15 +35,12 @@ def placeholder(value: bytes) -> bool:
 
 
 def wordy(value: bytes) -> bool:
-    """Whether it reads like an identifier: long runs of one kind of character, as words and numbers have."""
-    runs, last = 0, ""
-    for char in value.decode("latin-1"):
-        kind = "d" if char.isdigit() else "u" if char.isupper() else "l" if char.isalpha() else "s"
-        # A capital and what follows it are one run: "Access" is a word, not two kinds.
-        if kind != last and not (last == "u" and kind == "l"):
-            runs += 1
-        last = kind
-    return runs > 0 and len(value) / runs > 3.5
+    """Whether it reads like an identifier: long runs of one kind of character, as words and numbers have.
+
+    A capital and what follows it are one run: "Access" is a word, not two kinds.
+    """
+    runs = len(_RUN.findall(value[:_ENOUGH]))
+    return runs > 0 and min(len(value), _ENOUGH) / runs > 3.5
 
 
 def luhn(digits: bytes) -> bool:

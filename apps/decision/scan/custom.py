@@ -77,7 +77,7 @@ def _regex_problem(regex: str) -> str:
         return f"Not a valid RE2 expression: {_text(error)}"
     if compiled.programsize > MAX_PROGRAM:
         return "The expression expands too far; use smaller repetitions."
-    if compiled.search(b"") is not None or compiled.search(b" ") is not None and compiled.search(b"a") is not None:
+    if compiled.search(b"") is not None or (compiled.search(b" ") is not None and compiled.search(b"a") is not None):
         return "The expression matches an empty or an arbitrary text."
     try:
         database = compile_hyperscan([(regex, True)])

@@ -3,75 +3,131 @@
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from urllib.parse import unquote_to_bytes
 
 from apps.decision.scan.checks import decoded
 
 # Base64 of ASCII text betrays itself: each byte's top bit is zero, so three of four characters come from half the
 # alphabet. Five such groups in a row occur in hashes, images and identifiers about once in 30,000 tries, in hex never.
 BASE64_TEXT = r"(?:[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z+/_-]){5}"
-ESCAPE = r"%[2-7][0-9A-Fa-f]|\\u00[2-7][0-9A-Fa-f]|\\/|&(?:amp|quot|lt|gt|#x?[0-9A-Fa-f]{2});"
+# Not "%20": no secret begins, ends or changes with a blank, and clean URLs are full of them.
+ESCAPE = r"%(?:0[ADad]|2[1-9A-Fa-f]|[3-7][0-9A-Fa-f])|\\u00[2-7][0-9A-Fa-f]|\\/|&(?:amp|quot|lt|gt|apos|#\d{2}|#x[0-9A-Fa-f]{2});"
 
 _BASE64_TEXT = re.compile(BASE64_TEXT.encode())
+_ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/-_"
 _TOKEN = re.compile(rb"[0-9A-Za-z+/_-]+={0,2}")
-_TOKEN_BACK = re.compile(rb"[0-9A-Za-z+/_-]*\Z")
 _WRAP = re.compile(rb"(?:\\r)?(?:\\n|\r?\n)[ \t]{0,20}(?=[0-9A-Za-z+/_-]{4})")
-_ESCAPED_RUN = re.compile(rb"[^\s\"'<>]+")
-_ESCAPE = re.compile(
-    rb"%([0-9A-Fa-f]{2})|\\u00([0-7][0-9A-Fa-f])|\\(/)|&(amp|quot|lt|gt|apos);|&#(\d{2,3});|&#x([0-9A-Fa-f]{2});"
-)
-_ENTITIES = {b"amp": b"&", b"quot": b'"', b"lt": b"<", b"gt": b">", b"apos": b"'"}
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1f\x7f]")
-_LOOKBACK = 1 << 16
+_LOOKBACK = 1 << 12
+_ASCII_ONLY = bytes(byte if byte < 128 else 63 for byte in range(256))
+
+_PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
+_OTHER = re.compile(rb"\\u00([2-7][0-9A-Fa-f])|\\(/)|&(amp|quot|lt|gt|apos);|&#(\d{2});|&#x([0-9A-Fa-f]{2});")
+_ENTITIES = {b"amp": b"&", b"quot": b'"', b"lt": b"<", b"gt": b">", b"apos": b"'"}
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A decoded stretch of the buffer. Without marks, all of it stands for all of its encoded form."""
+class Block:
+    """Text that was base64: all of it stands for all of its encoded form."""
 
     text: bytes
     start: int
     end: int
-    marks: tuple[tuple[int, int], ...] = ()  # (offset in text, offset in buffer), where an encoded character begins
 
     def place(self, start: int, end: int) -> tuple[int, int]:
-        if not self.marks:
-            return self.start, self.end
-        return self._at(start), self._at(end - 1, after=True)
-
-    def _at(self, offset: int, after: bool = False) -> int:
-        index = bisect_right(self.marks, (offset, 1 << 62)) - 1
-        text, place = self.marks[index]
-        if not after:
-            return place + offset - text
-        # The end of this character: where the next mark stands, or one further along plain text.
-        if index + 1 < len(self.marks) and self.marks[index + 1][0] == offset + 1:
-            return self.marks[index + 1][1]
-        return place + offset - text + 1
+        return self.start, self.end
 
 
-def base64_segments(buffer: bytes) -> Iterator[Segment]:
+@dataclass(frozen=True, slots=True)
+class Unescaped:
+    """A whole buffer without its escapes. Where each of them stood is only worked out when something was found."""
+
+    text: bytes
+    steps: tuple[tuple[re.Pattern[bytes], bytes], ...]  # what was replaced in what, first step first
+    _marks: list[tuple[list[int], list[int]]] = field(default_factory=list)
+
+    def place(self, start: int, end: int) -> tuple[int, int]:
+        if not self._marks:
+            self._marks.extend(_mark(pattern, before) for pattern, before in self.steps)
+        last = end - 1
+        for texts, places in reversed(self._marks):
+            start, _ = _back(texts, places, start)
+            _, end = _back(texts, places, last)
+            last = end - 1
+        return start, end
+
+
+def _mark(pattern: re.Pattern[bytes], before: bytes) -> tuple[list[int], list[int]]:
+    """Offsets, after and before the replacement, of every replaced character and of what follows it."""
+    texts, places = [0], [0]
+    removed = 0
+    for match in pattern.finditer(before):
+        start, end = match.span()
+        texts += (start - removed, start - removed + 1)
+        places += (start, end)
+        removed += end - start - 1
+    return texts, places
+
+
+def _back(texts: list[int], places: list[int], offset: int) -> tuple[int, int]:
+    """Beginning and end of the place that a decoded character came from."""
+    index = bisect_right(texts, offset) - 1
+    start = places[index] + offset - texts[index]
+    if index + 1 < len(texts) and texts[index + 1] == offset + 1:
+        return start, places[index + 1]
+    return start, start + 1
+
+
+def unescaped(buffer: bytes) -> Unescaped | None:
+    steps: list[tuple[re.Pattern[bytes], bytes]] = []
+    text = buffer
+    if _PERCENT.search(text):
+        steps.append((_PERCENT, text))
+        text = unquote_to_bytes(text)
+    if _OTHER.search(text):
+        steps.append((_OTHER, text))
+        text = _OTHER.sub(_char, text)
+    return Unescaped(_valid(text), tuple(steps)) if steps else None
+
+
+def _valid(text: bytes) -> bytes:
+    """UTF-8 of the same length: the automaton's Unicode patterns must never meet anything else."""
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.translate(_ASCII_ONLY)
+    return text
+
+
+def _char(escape: re.Match[bytes]) -> bytes:
+    unicode, slash, entity, decimal, hexadecimal = escape.groups()
+    if entity:
+        return _ENTITIES[entity]
+    if decimal:
+        return bytes((int(decimal),))
+    return slash or bytes((int(unicode or hexadecimal, 16),))
+
+
+def base64_blocks(buffer: bytes) -> Iterator[Block]:
     """Runs of base64 that hold text. A run may be wrapped over lines."""
     position = 0
     while (found := _BASE64_TEXT.search(buffer, position)) is not None:
-        back = _TOKEN_BACK.search(buffer[max(position, found.start() - _LOOKBACK) : found.start()])
-        run = found.start() - (len(back[0]) if back else 0)
+        head = buffer[max(position, found.start() - _LOOKBACK) : found.start()]
+        run = found.start() - (len(head) - len(head.rstrip(_ALPHABET)))
         # What is in front may be a label ("Basic/"): the text tells where the groups of four begin.
         start = run + (found.start() - run) % 4
         pieces, end = _pieces(buffer, start)
         position = max(end, found.end())
-        text = decoded(b"".join(pieces)) or decoded(_whole_groups(b"".join(pieces)))
+        joined = b"".join(pieces)
+        text = decoded(joined) or decoded(joined[: len(joined) // 4 * 4])
         if text is None:
             continue
         if text.count(b"\0") * 3 > len(text):
             text = text.replace(b"\0", b"")  # UTF-16, as PowerShell encodes its commands
-        if len(_BINARY.findall(text[:4096])) * 20 <= min(len(text), 4096):
-            yield Segment(text, run if start == run else start, end)
-
-
-def _whole_groups(run: bytes) -> bytes:
-    run = run.rstrip(b"=")
-    return run[: len(run) // 4 * 4]
+        sample = text[:4096]
+        if len(_BINARY.findall(sample)) * 20 <= len(sample):
+            yield Block(_valid(text), start, end)
 
 
 def _pieces(buffer: bytes, start: int) -> tuple[list[bytes], int]:
@@ -80,47 +136,9 @@ def _pieces(buffer: bytes, start: int) -> tuple[list[bytes], int]:
     while (token := _TOKEN.match(buffer, end)) is not None:
         pieces.append(token[0])
         end = token.end()
-        wrap = _WRAP.match(buffer, end)
-        # Wrapped lines are long and equally so; a short one ends the run.
-        if wrap is None or len(token[0]) < 40 or token[0].endswith(b"="):
+        # Wrapped lines are long; a short one, or padding, ends the run.
+        wrap = None if len(token[0]) < 40 or token[0].endswith(b"=") else _WRAP.match(buffer, end)
+        if wrap is None:
             break
         end = wrap.end()
     return pieces, end
-
-
-def escaped_segments(buffer: bytes) -> Iterator[Segment]:
-    """Runs without white space that hold escapes, unescaped."""
-    for run in _ESCAPED_RUN.finditer(buffer):
-        raw = run[0]
-        if b"%" not in raw and b"\\" not in raw and b"&" not in raw:
-            continue
-        marks: list[tuple[int, int]] = [(0, run.start())]
-        out: list[bytes] = []
-        size = last = 0
-        for escape in _ESCAPE.finditer(raw):
-            plain = raw[last : escape.start()]
-            out.append(plain)
-            size += len(plain)
-            marks.append((size, run.start() + escape.start()))
-            char = _char(escape)
-            out.append(char)
-            size += len(char)
-            last = escape.end()
-            marks.append((size, run.start() + last))
-        if len(out):
-            out.append(raw[last:])
-            yield Segment(
-                b"".join(out).replace(b"+", b" ") if b"%" in raw else b"".join(out),
-                run.start(),
-                run.end(),
-                tuple(marks),
-            )
-
-
-def _char(escape: re.Match[bytes]) -> bytes:
-    percent, unicode, slash, entity, decimal, hexadecimal = escape.groups()
-    if entity:
-        return _ENTITIES[entity]
-    if decimal:
-        return bytes((min(int(decimal), 255),))
-    return slash or bytes((int(percent or unicode or hexadecimal, 16),))

@@ -5,6 +5,7 @@ the spans and the pattern's check weighs them. Both are linear in the input, wha
 """
 
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,8 +15,10 @@ import hyperscan
 import re2
 
 from apps.decision.scan import decoding
-from apps.decision.scan.decoding import Segment
+from apps.decision.scan.decoding import Block
 from apps.decision.scan.pattern import Hit, Pattern
+
+_BASE64, _ESCAPE = -1, -2  # where a pattern's index would stand: something may be encoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,27 +38,33 @@ class Matcher:
         self._patterns = tuple(patterns)
         self._finders = tuple(compile_re2(pattern.regex, pattern.unicode) for pattern in patterns)
         self._groups = tuple(finder.groups for finder in self._finders)
-        self._base64 = len(patterns)
-        self._escapes = self._base64 + 1
-        self._database = compile_hyperscan(
-            [
-                *((pattern.trigger or pattern.regex, pattern.unicode) for pattern in patterns),
-                (decoding.BASE64_TEXT, False),
-                (decoding.ESCAPE, False),
-            ]
-        )
+        expressions = [(decoding.BASE64_TEXT, False), (decoding.ESCAPE, False)]
+        needs: list[range] = []
+        for pattern in patterns:
+            triggers = pattern.triggers or (pattern.regex,)
+            needs.append(range(len(expressions), len(expressions) + len(triggers)))
+            expressions.extend((trigger, pattern.unicode) for trigger in triggers)
+        self._needs = tuple(needs)
+        self._owner = tuple([-1, -1] + [index for index, need in enumerate(needs) for _ in need])
+        self._database = compile_hyperscan(expressions)
         self._scratch = hyperscan.Scratch(self._database)
         self._own = threading.local()
 
     def triggered(self, buffer: bytes) -> list[int]:
-        """Which patterns may occur; most often none, and then there is nothing more to do."""
+        """What may occur: indexes of patterns, _BASE64, _ESCAPE. Most often nothing, and then there is no more to do."""
         seen: list[int] = []
         try:
             scratch = self._own.scratch
         except AttributeError:
             scratch = self._own.scratch = self._scratch.clone()
         self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
-        return seen
+        if not seen:
+            return seen
+        found = [index for index in (_BASE64, _ESCAPE) if -1 - index in seen]
+        for index in dict.fromkeys(self._owner[expression] for expression in seen if expression > 1):
+            if all(expression in seen for expression in self._needs[index]):
+                found.append(index)
+        return found
 
     def find(self, buffer: bytes, seen: list[int] | None = None) -> list[Match]:
         """All matches, in order of their start, overlaps resolved."""
@@ -64,42 +73,34 @@ class Matcher:
         if not seen:
             return []
         found = list(self._direct(buffer, seen))
-        segments: list[Segment] = []
-        if self._base64 in seen:
-            segments.extend(decoding.base64_segments(buffer))
-        if self._escapes in seen:
-            segments.extend(decoding.escaped_segments(buffer))
-        if segments:
-            found.extend(self._encoded(segments))
+        if _BASE64 in seen:
+            found.extend(self._decoded(list(decoding.base64_blocks(buffer))))
+        if _ESCAPE in seen and (unescaped := decoding.unescaped(buffer)) is not None:
+            for match in self._direct(unescaped.text, self.triggered(unescaped.text)):
+                found.append(Match(match.pattern, *unescaped.place(match.start, match.end), decoded=True))
         return resolve(found) if len(found) > 1 else found
 
     def _direct(self, buffer: bytes, seen: Iterable[int]) -> Iterator[Match]:
         for index in seen:
-            if index >= self._base64:
+            if index < 0:
                 continue
             pattern = self._patterns[index]
             for match in self._finders[index].finditer(buffer):
-                start, end = _span(match, self._groups[index])
-                hit = pattern.check(Hit(buffer, start, end))
+                hit = pattern.check(Hit(buffer, *_span(match, self._groups[index])))
                 if hit is not None and hit.end > hit.start:
                     yield Match(pattern, hit.start, hit.end)
 
-    def _encoded(self, segments: list[Segment]) -> Iterator[Match]:
-        """What stands decoded in the segments, scanned as one buffer, at the place of its encoded form."""
+    def _decoded(self, blocks: list[Block]) -> Iterator[Match]:
+        """What stands in the blocks, scanned as one buffer, at the place of its encoded form."""
         starts: list[int] = []
         size = 0
-        for segment in segments:
+        for block in blocks:
             starts.append(size)
-            size += len(segment.text) + 2
-        joined = b"\n\n".join(segment.text for segment in segments)
-        index = 0
-        for match in sorted(self._direct(joined, self.triggered(joined)), key=lambda found: found.start):
-            while index + 1 < len(starts) and starts[index + 1] <= match.start:
-                index += 1
-            segment = segments[index]
-            start, end = match.start - starts[index], match.end - starts[index]
-            if end <= len(segment.text):
-                yield Match(match.pattern, *segment.place(start, end), decoded=True)
+            size += len(block.text) + 2
+        joined = b"\n\n".join(block.text for block in blocks)
+        for match in self._direct(joined, self.triggered(joined)):
+            block = blocks[bisect_right(starts, match.start) - 1]
+            yield Match(match.pattern, block.start, block.end, decoded=True)
 
 
 def resolve(found: list[Match]) -> list[Match]:
@@ -124,8 +125,7 @@ class _Spans:
         for bucket in buckets:
             for other in self._taken.get(bucket, ()):
                 if other.start < match.end and match.start < other.end:
-                    beside = match.pattern.name in other.pattern.beside
-                    if not beside or (other.start, other.end) == (match.start, match.end) and other.decoded:
+                    if match.pattern.name not in other.pattern.beside or match.decoded:
                         return
         for bucket in buckets:
             self._taken.setdefault(bucket, []).append(match)

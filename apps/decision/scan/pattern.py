@@ -45,8 +45,8 @@ class Pattern:
     """One kind of secret.
 
     `check` refuses a hit or narrows it. Where hits overlap the higher `rank` stands: a format nobody else uses outranks
-    a guess from a variable's name. `trigger` is what the automaton looks for when `regex` itself is too common or too
-    large for it; it must occur wherever `regex` may match. `shown` are public prefixes that an excerpt may keep.
+    a guess from a variable's name. `triggers` are what the automaton looks for, all of them, when `regex` itself is too
+    common or too large for it; they must occur in every buffer that `regex` and `check` accept something of. `shown` are public prefixes that an excerpt may keep.
     `hits` and `misses` are built when called, so that no secret-shaped text stands in a source file.
     """
 
@@ -58,7 +58,7 @@ class Pattern:
     misses: Examples
     check: Check = accept
     rank: int = 10
-    trigger: str = ""
+    triggers: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     enabled: bool = True
     unicode: bool = False  # custom patterns see characters, the built-in ones bytes

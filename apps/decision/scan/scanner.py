@@ -70,8 +70,8 @@ class _Scan:
             seen = self.matcher.triggered(written)
             if not seen:
                 return ()
-            # Without escapes, JSON text reads as the flat text does: a look at it settles most false triggers.
-            if b"\\" not in written and not self.matcher.find(written, seen):
+            # Every pattern reads escaped text, since secrets come in JSON inside JSON: a look here settles it mostly.
+            if not self.matcher.find(written, seen):
                 return ()
         flat = Flat(value)
         matches = self.matcher.find(flat.buffer)
@@ -90,7 +90,7 @@ class _Scan:
 
     def _located(self, flat: Flat, matches: list[Match]) -> tuple[Finding, ...]:
         places = [(match, *place) for match in matches for place in flat.leaves(match.start, match.end)]
-        masked = frozenset((leaf.holder, leaf.member) for _, leaf, _, _ in places if leaf.is_key)
+        masked = frozenset((leaf.place.holder, leaf.place.member) for _, leaf, _, _ in places if leaf.is_key)
         return tuple(
             self._finding(match, flat.path(leaf, masked), leaf.text[start:end], leaf.is_key, start, end)
             for match, leaf, start, end in places

@@ -1,8 +1,13 @@
-"""A JSON value as one buffer of text, and back: which place of the value a stretch of the buffer stands for."""
+"""A JSON value as one buffer of text, and back: which place of the value a stretch of the buffer stands for.
+
+The value's keys, strings and numbers stand in order, written the way JSON has them but unescaped, so that a name is
+before its value and the same patterns read both. Depth is no concern: nothing here recurses.
+"""
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import orjson
 
@@ -10,38 +15,49 @@ from apps.decision.types import JSON
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 _LONGEST_NUMBER = 512  # bits; a longer integer is no card, no id and no secret
+_LONGEST_KEY = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
-    """A string, number or key. `holder` is its container's index; `step` its place there (None: the root itself)."""
+class Place(NamedTuple):
+    """A position in the value: the step from its holder (an index of the containers; -1: it is the root)."""
 
+    holder: int
+    step: str | int
+    member: int  # which member of an object; -1 in a list
+
+
+class Leaf(NamedTuple):
     start: int
     end: int
     text: str
-    holder: int
-    step: str | int | None
-    member: int  # which member of the object, for keys and what stands under them
+    place: Place
     is_key: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
-    holder: int
-    step: str | int | None
-    member: int
+def _children(container: JSON) -> Iterator[tuple[str | int, JSON]]:
+    """Members under their keys, elements under their indexes."""
+    if isinstance(container, dict):
+        return iter(container.items())
+    return iter(enumerate(container))
+
+
+def _scalar(value: JSON) -> str | None:
+    """A number's digits; None for what is nothing to look at. Whatever is no JSON is refused."""
+    if value is None or value is True or value is False:
+        return None
+    if isinstance(value, int):
+        return str(value) if value.bit_length() <= _LONGEST_NUMBER else None
+    if isinstance(value, float):
+        return repr(value)
+    raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 
 class Flat:
-    """The value's strings, keys and numbers in order, written the way JSON has them but unescaped.
-
-    A name thus stands before its value as it does in JSON text, and the same patterns read both. Iterative: depth is
-    no concern.
-    """
+    """The buffer and the way back."""
 
     def __init__(self, value: JSON) -> None:
         self._leaves: list[Leaf] = []
-        self._containers: list[Container] = []
+        self._containers: list[Place] = []
         self._parts: list[bytes] = []
         self._size = 0
         self._walk(value)
@@ -49,55 +65,35 @@ class Flat:
         self._starts = [leaf.start for leaf in self._leaves]
 
     def _walk(self, value: JSON) -> None:
-        stack: list[tuple[JSON, int, str | int | None, int]] = [(value, -1, None, -1)]
-        while stack:
-            item, holder, step, member = stack.pop()
-            if isinstance(item, str):
-                self._leaf(b'"', item, b'",', holder, step, member)
-            elif item is None or isinstance(item, bool):
-                self._gap(b"null,")
-            elif isinstance(item, int | float):
-                if isinstance(item, float) or item.bit_length() <= _LONGEST_NUMBER:
-                    self._leaf(b"", str(item), b",", holder, step, member)
-            elif isinstance(item, _Key):
-                self._leaf(b'"', item.text, b'":', holder, item.text, member, is_key=True)
-            elif isinstance(item, dict):
-                self._containers.append(Container(holder, step, member))
-                here = len(self._containers) - 1
-                self._gap(b"{")
-                children: list[tuple[JSON, int, str | int | None, int]] = []
-                for index, (key, child) in enumerate(item.items()):
-                    name = key if isinstance(key, str) else str(key)
-                    children.append((_Key(name), here, name, index))
-                    children.append((child, here, key, index))
-                stack.extend(reversed(children))
-            elif isinstance(item, list | tuple):
-                self._containers.append(Container(holder, step, member))
-                here = len(self._containers) - 1
-                self._gap(b"[")
-                stack.extend((item[index], here, index, -1) for index in range(len(item) - 1, -1, -1))
+        stack: list[tuple[int, int, Iterator[tuple[str | int, JSON]]]] = []
+        here, member = -1, -1
+        children: Iterator[tuple[str | int, JSON]] = iter(((0, value),))
+        while True:
+            for key, child in children:
+                if type(key) is not int:
+                    member += 1
+                    self._leaf('"', str(key), '":', Place(here, key, member), True)
+                place = Place(here, key, member)
+                if isinstance(child, str):
+                    self._leaf('"', child, '",', place, False)
+                elif isinstance(child, dict | list | tuple):
+                    stack.append((here, member, children))
+                    self._containers.append(place)
+                    here, member, children = len(self._containers) - 1, -1, _children(child)
+                    break
+                elif (digits := _scalar(child)) is not None:
+                    self._leaf("", digits, ",", place, False)
             else:
-                raise TypeError(f"not a JSON value: {type(item).__name__}")
+                if not stack:
+                    return
+                here, member, children = stack.pop()
 
-    def _gap(self, text: bytes) -> None:
-        self._parts.append(text)
-        self._size += len(text)
-
-    def _leaf(
-        self,
-        before: bytes,
-        text: str,
-        after: bytes,
-        holder: int,
-        step: str | int | None,
-        member: int,
-        is_key: bool = False,
-    ) -> None:
-        raw = text.encode("utf-8", "replace")
+    def _leaf(self, before: str, text: str, after: str, place: Place, is_key: bool) -> None:
+        raw = f"{before}{text}{after}".encode("utf-8", "replace")
         start = self._size + len(before)
-        self._parts += (before, raw, after)
-        self._size = start + len(raw) + len(after)
-        self._leaves.append(Leaf(start, start + len(raw), text, holder, step, member, is_key))
+        self._size += len(raw)
+        self._parts.append(raw)
+        self._leaves.append(Leaf(start, self._size - len(after), text, place, is_key))
 
     def leaves(self, start: int, end: int) -> list[tuple[Leaf, int, int]]:
         """The leaves under a stretch of the buffer, each with code point offsets within it."""
@@ -114,30 +110,22 @@ class Flat:
 
     def path(self, leaf: Leaf, masked: frozenset[tuple[int, int]]) -> str:
         """`$.a["b c"][2]`. A key that holds a secret, or is very long, is named by its number: `$.a{0}`."""
+        place = leaf.place
         steps: list[str] = []
-        holder, step, member = leaf.holder, leaf.step, leaf.member
-        if leaf.is_key:
-            steps.append(f"{{{member}}}")
-            container = self._containers[holder]
-            holder, step, member = container.holder, container.step, container.member
-        while holder >= 0:
-            steps.append(_step(step, member, (holder, member) in masked))
-            container = self._containers[holder]
-            holder, step, member = container.holder, container.step, container.member
+        hidden = leaf.is_key
+        while place.holder >= 0:
+            steps.append(_step(place, hidden or (place.holder, place.member) in masked))
+            hidden = False
+            place = self._containers[place.holder]
         return "$" + "".join(reversed(steps))
 
 
-@dataclass(frozen=True, slots=True)
-class _Key:
-    text: str
-
-
-def _step(step: str | int | None, member: int, masked: bool) -> str:
-    if member < 0:
-        return f"[{step}]"
-    name = str(step)
-    if masked or len(name) > 64:
-        return f"{{{member}}}"
+def _step(place: Place, hidden: bool) -> str:
+    if place.member < 0:
+        return f"[{place.step}]"
+    name = str(place.step)
+    if hidden or len(name) > _LONGEST_KEY:
+        return f"{{{place.member}}}"
     if _PLAIN_KEY.match(name):
         return f".{name}"
     return f"[{orjson.dumps(name.encode('utf-8', 'replace').decode()).decode()}]"

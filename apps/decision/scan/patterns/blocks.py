@@ -10,7 +10,7 @@ from apps.decision.types import Severity
 # Base64 with whatever a language puts between its lines: escapes, quotes, a plus sign, a comma, an indented "|".
 _BODY = (
     r"(?:[0-9A-Za-z+/=\s\\,:.'\"|]|Proc-Type|DEK-Info|(?:AES|DES)-[0-9A-Z-]{1,20})*"
-    r"(?:-----END [0-9A-Z ]{0,24}PRIVATE KEY(?: BLOCK)?-----)?"
+    r"(?:-----END[ +][0-9A-Z +]{0,24}PRIVATE[ +]KEY(?:[ +]BLOCK)?-----)?"
 )
 _SERVICE_ACCOUNT = re.compile(rb"service_account|gserviceaccount\.com")
 
@@ -46,7 +46,7 @@ PATTERNS = (
         name="private_key",
         title="Private key (RSA, EC, DSA, OpenSSH, PKCS #8)",
         severity=Severity.CRITICAL,
-        regex=r"-----BEGIN (?:[0-9A-Z]{2,10} ){0,3}PRIVATE KEY-----" + _BODY,
+        regex=r"-----BEGIN[ +](?:[0-9A-Z]{2,10}[ +]){0,3}PRIVATE[ +]KEY-----" + _BODY,
         check=armoured,
         shown=("-----BEGIN",),
         hits=lambda: (
@@ -64,7 +64,7 @@ PATTERNS = (
         name="pgp_private_key",
         title="PGP private key block",
         severity=Severity.CRITICAL,
-        regex=r"-----BEGIN PGP PRIVATE KEY BLOCK-----" + _BODY.replace("DEK-Info", "https?://|[()-]"),
+        regex=r"-----BEGIN[ +]PGP[ +]PRIVATE[ +]KEY[ +]BLOCK-----" + _BODY.replace("DEK-Info", "https?://|[()-]"),
         check=armoured,
         shown=("-----BEGIN",),
         hits=lambda: (made.pem("PGP PRIVATE KEY BLOCK"), made.pem("PGP PRIVATE KEY BLOCK", "\\n")),

@@ -7,6 +7,7 @@ from apps.decision.scan.pattern import LEFT, RIGHT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
 
+_DIGIT = re.compile(rb"[0-9]")
 _AWS_CONTEXT = re.compile(rb"(?i)aws|amazon|secret[\s_.-]{0,2}(?:access[\s_.-]{0,2})?key|\b(?:AK|AS)IA[A-Z0-9]{16}")
 _AZURE_CONTEXT = re.compile(rb"(?i)account[\s_.-]?key|azure|storage|\.core\.windows\.net")
 
@@ -14,8 +15,9 @@ _AZURE_CONTEXT = re.compile(rb"(?i)account[\s_.-]?key|azure|storage|\.core\.wind
 def _aws_secret(hit: Hit) -> Hit | None:
     """Forty characters are only a key where AWS is spoken of, and where they look drawn at random."""
     secret = hit.secret
-    mixed = any(65 <= c <= 90 for c in secret) and any(97 <= c <= 122 for c in secret)
-    if not mixed or not any(48 <= c <= 57 for c in secret) or entropy(secret) < 4.0 or placeholder(secret):
+    if secret.islower() or secret.isupper() or not _DIGIT.search(secret):
+        return None
+    if entropy(secret) < 4.0 or placeholder(secret):
         return None
     return hit if _AWS_CONTEXT.search(hit.before(160)) or _AWS_CONTEXT.search(hit.after(80)) else None
 
@@ -45,8 +47,11 @@ PATTERNS = (
         name="aws_secret_key",
         title="AWS secret access key",
         severity=Severity.CRITICAL,
-        regex=r"(?:^|[^0-9A-Za-z+/=_-]|[=:]|\\[nrt])([0-9A-Za-z+/]{40})(?:[^0-9A-Za-z+/=_-]|$)",
-        trigger=r"(?i)(?:aws|amazon|secret[\s_.-]{0,2}(?:access[\s_.-]{0,2})?key|A[KS]IA[A-Z0-9]{16})",
+        regex=r"(?:^|[^0-9A-Za-z+/=_-]|[=:]|\\[nrt]|\\u00[0-9a-f]{2})([0-9A-Za-z+/]{40})(?:[^0-9A-Za-z+/=_-]|$)",
+        triggers=(
+            r"(?:^|[^0-9A-Za-z+/=_-]|[=:]|\\[nrt]|\\u00[0-9a-f]{2})[0-9A-Za-z+/]{40}(?:[^0-9A-Za-z+/=_-]|$)",
+            r"(?i)(?:aws|amazon|secret[\s_.-]{0,2}(?:access[\s_.-]{0,2})?key|A[KS]IA[A-Z0-9]{16})",
+        ),
         check=_aws_secret,
         hits=lambda: (
             "aws_secret_access_key = " + made.chars(made.BASE64, 40, "k1"),

@@ -67,7 +67,9 @@ PATTERNS = (
         + r"|(?:server|data source|host|addr|address|endpoint)\s?=[^;\r\n\"]{1,200};(?:[^;\r\n\"]+;)*"
         + r"\s?(?:password|pwd|sharedaccesskey)\s?=[^;\r\n\"]{1,200}(?:;[^;\r\n\"]+)*"
         + r"|host=\S{1,100} (?:[a-z]{1,20}=\S+ )*password=\S{1,100})",
-        trigger=r"(?i):(?:\\?/){2}[^\s/\"'<>\\`|?#]{0,100}:[^\s/\"'<>\\`|]{1,200}@|(?:password|pwd|sharedaccesskey)\s?=",
+        triggers=(
+            r"(?i):(?:\\?/){2}[^\s/\"'<>\\`|?#]{0,100}:[^\s/\"'<>\\`|]{1,200}@|(?:password|pwd|sharedaccesskey)\s?=",
+        ),
         check=_uri,
         hits=lambda: (
             "postgres" + "://app:" + made.chars(made.ALNUM, 12) + "@db.internal:5432/app",
@@ -89,7 +91,7 @@ PATTERNS = (
         title="Azure shared access signature",
         severity=Severity.HIGH,
         regex=r"(?i)[0-9a-z-]{1,20}=[^\s\"'<>&\\]*(?:(?:&(?:amp;)?|\\u0026)[0-9a-z-]{1,20}=[^\s\"'<>&\\]*){2,20}",
-        trigger=r"(?:[?&;]|\b)sig=[0-9A-Za-z%+/_-]{40,}",
+        triggers=(r"(?:[?&;]|\b)sig=[0-9A-Za-z%+/_-]{40,}",),
         check=_signed,
         hits=lambda: (
             "https://a.blob.core.windows.net/c/f?sv=2022-11-02&ss=b&srt=co&sp=rwd&se=2027-01-01T00:00:00Z&sig="

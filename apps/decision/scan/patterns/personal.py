@@ -100,7 +100,10 @@ PATTERNS = (
         severity=Severity.HIGH,
         regex=r"\b(\d{3}(?:-\d{2}-|\s\d{2}\s|\d{2})\d{4})\b",
         # Nine digits in a row are everywhere; without dashes only a number that is called one is looked at.
-        trigger=r"(?i)\b\d{3}-\d{2}-\d{4}\b|ssn|social|soc\.? ?sec|\btin\b|tax",
+        triggers=(
+            r"\b\d{3}(?:-\d{2}-|\s\d{2}\s|\d{2})\d{4}\b",
+            r"(?i)\b\d{3}-\d{2}-\d{4}\b|ssn|social|soc\.? ?sec|\btin\b|tax",
+        ),
         check=_ssn,
         hits=lambda: ("SSN: 536" + "-22-" + "8145", "social security number 536" + "228145"),
         misses=lambda: (
