@@ -47,17 +47,20 @@ class ServiceError(Exception):
 
 
 @contextmanager
-def services(var: Path) -> Iterator[Services]:
+def services(var: Path, environ: Mapping[str, str] = os.environ) -> Iterator[Services]:
     """Both servers, running for the length of the block; real ones where the environment names them."""
     var.mkdir(parents=True, exist_ok=True)
-    with postgres(var / "postgres") as owner_url, redis_server(var / "redis") as redis_url:
+    given = environ.get("BEHAVRY_OWNER_DATABASE_URL") or environ.get("DATABASE_URL") or ""
+    with (
+        postgres(var / "postgres", given) as owner_url,
+        redis_server(var / "redis", environ.get("REDIS_URL", "")) as redis_url,
+    ):
         yield Services(owner_url, redis_url)
 
 
 @contextmanager
-def postgres(data: Path) -> Iterator[str]:
-    """The owner's URL of a PostgreSQL whose data lives in `data`. A server left over by a killed run is taken over."""
-    given = os.environ.get("BEHAVRY_OWNER_DATABASE_URL") or os.environ.get("DATABASE_URL")
+def postgres(data: Path, given: str = "") -> Iterator[str]:
+    """The owner's URL: the one given, or a PostgreSQL with its data in `data`, even one left over by a killed run."""
     if given:
         yield given
         return
@@ -75,13 +78,13 @@ def postgres(data: Path) -> Iterator[str]:
 
 
 @contextmanager
-def redis_server(data: Path) -> Iterator[str]:
-    """The URL of a Redis: the one named by REDIS_URL, or redis-server, valkey-server or the wheel's, on a free port."""
-    if os.environ.get("REDIS_URL"):
-        yield os.environ["REDIS_URL"]
+def redis_server(data: Path, given: str = "", *, port: int = 0) -> Iterator[str]:
+    """The URL of a Redis: the one given, or redis-server, valkey-server or the wheel's, on `port` or a free one."""
+    if given:
+        yield given
         return
     data.mkdir(parents=True, exist_ok=True)
-    port, password = free_port(), secrets.token_urlsafe(24)
+    port, password = port or free_port(), secrets.token_urlsafe(24)
     config = data / f"redis-{port}.conf"
     config.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {data}\nsave ""\nappendonly no\n')
     config.chmod(0o600)
