@@ -21,7 +21,7 @@ _KEY_NAME = (
     r"|service|license|session|refresh|bearer|personal|bot|deploy|webhook|hmac|jwt|x|rest|write|admin|registry|npm|pypi)"
     r"[_ .-]?(?:access[_ .-]?|api[_ .-]?|auth[_ .-]?)?(?:key|token|secret)|apikey|secret|token"
 )
-_KEY_VALUE = r"[0-9A-Za-z_+/=.~-]{16,512}"
+_KEY_VALUE = r"[0-9A-Za-z_+/=.~-]{16,}"
 _PASSWORD_NAME = r"(?:password|passwd|passphrase|passwort|pwd|passcode|credentials?|secret|[_-]pass|\bpass)"
 
 # Names that end like a secret's but hold something public.
@@ -112,7 +112,7 @@ PATTERNS = (
         + r"(?:[_-]?[0-9a-z]{1,12})?(?:"
         + _BETWEEN
         + r")|--(?:password|passwd|pass|pwd|token|secret)[= ]\\{0,3}[\"']?|\bcurl\b[^\r\n]{0,200} (?:-u|--user) [\"']?[^\s:]{1,60}:"
-        + r"|\bauthorization[\"']?\s?[:=]\s?[\"']?basic )([^\s\"'`<>\\]{6,200})",
+        + r"|\bauthorization[\"']?\s?[:=]\s?[\"']?basic )([^\s\"'`<>\\]{6,})",
         check=_password,
         rank=4,
         hits=lambda: (
