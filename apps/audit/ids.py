@@ -8,6 +8,6 @@ from uuid import UUID
 def new_id() -> UUID:
     """48 bits of milliseconds, version and variant, 74 random bits."""
     milliseconds = time.time_ns() // 1_000_000
-    chance = random.getrandbits(74)  # noqa: S311 - uniqueness is all that is asked of it
+    chance = random.getrandbits(74)
     high, low = chance >> 62, chance & 0x3FFF_FFFF_FFFF_FFFF
     return UUID(int=milliseconds << 80 | 0x7000 << 64 | high << 64 | 0x8000_0000_0000_0000 | low)

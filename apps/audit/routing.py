@@ -2,4 +2,8 @@
 
 from typing import Any
 
-websocket_urlpatterns: list[Any] = []
+from django.urls import path
+
+from apps.audit.consumers import AuditFeed
+
+websocket_urlpatterns: list[Any] = [path("api/v1/audit/feed", AuditFeed.as_asgi())]

@@ -73,7 +73,7 @@ def append(entry: Entry) -> Position:
         cursor.execute(
             sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
                 sql.Identifier(schema, "audit_entry"),
-                sql.SQL(rows.COLUMN_LIST),  # noqa: S608 - our own constant
+                sql.SQL(rows.COLUMN_LIST),
                 sql.SQL(", ").join([sql.Placeholder()] * len(values)),
             ),
             values,
