@@ -26,6 +26,7 @@ import redis
 
 ROOT = Path(__file__).resolve().parent.parent
 APP_ROLE = "behavry_app"
+NAMES = ("DATABASE_URL", "BEHAVRY_OWNER_DATABASE_URL", "REDIS_URL")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,13 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
 
 
 @contextmanager
-def redis_server(data: Path, given: str = "", *, port: int = 0) -> Iterator[str]:
+def redis_server(data: Path, given: str = "", *, port: int = 0, password: str = "") -> Iterator[str]:
     """The URL of a Redis: the one given, or redis-server, valkey-server or the wheel's, on `port` or a free one."""
     if given:
         yield given
         return
     data.mkdir(parents=True, exist_ok=True)
-    port, password = port or free_port(), secrets.token_urlsafe(24)
+    port, password = port or free_port(), password or secrets.token_urlsafe(24)
     config = data / f"redis-{port}.conf"
     config.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {data}\nsave ""\nappendonly no\n')
     config.chmod(0o600)
