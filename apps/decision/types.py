@@ -5,6 +5,7 @@ Everything here is frozen and slotted, so that a rulebook or a decision can be s
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Protocol, TypeAlias
@@ -72,7 +73,7 @@ class Server:
     """An MCP server as the rulebook knows it.
 
     `kind` names the pack of rules and argument names that apply (filesystem, github, database, slack, web, generic);
-    it is also the resource of `resource:verb`. `environment` and `headers` are decrypted secrets: never log this object.
+    it is also the resource of `resource:verb`. `environment` and `headers` are decrypted: never log this object.
     """
 
     name: str
@@ -170,6 +171,12 @@ class Authorizer(Protocol):
     def __call__(self, document: JSON) -> Ruling: ...
 
 
+class AsyncAuthorizer(Protocol):
+    """An authorizer that answers from elsewhere (an OPA sidecar). Bounded in time; errors are a deny."""
+
+    async def __call__(self, document: JSON) -> Ruling: ...
+
+
 class Scanner(Protocol):
     """Finds secrets in a parsed JSON value; applies the tenant's action per pattern."""
 
@@ -181,6 +188,7 @@ class Rulebook:
     """Everything a tenant's decisions depend on, as of one version. Immutable, shared by all calls of a process.
 
     `version` is the log sequence number of the last entry that changed a rule (see `EventKind.changes_rulebook`).
+    Where `authorize_async` is set it is what async code must await (`pipeline.ask`); `authorize` then blocks.
     """
 
     schema: str
@@ -195,3 +203,19 @@ class Rulebook:
     scan_dlp: Scanner
     payload_mode: PayloadMode
     max_rpm_per_agent: int
+    authorize_async: AsyncAuthorizer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """All that the judgement of one call may know, gathered once. What is missing was never looked up later."""
+
+    book: Rulebook
+    caller: Caller
+    server: Server
+    requester: Requester
+    kill_switch: str = ""  # why the tenant is stopped; "" when it is not
+    calls_this_minute: int = 0
+    calls_in_session: int = 0
+    now: datetime | None = None  # timezone-aware
+    context: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))  # what the protocol adds

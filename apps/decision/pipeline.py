@@ -1,0 +1,94 @@
+"""The judgement of one call: screens first, then policy, then the conclusion. Pure; what it needs is gathered before.
+
+decision = screen(call, facts, findings)
+if decision is None:
+    decision = conclude(findings, await ask(facts.book, document(call, facts, findings)))
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from apps.decision.screens import dlp, identity, killswitch, server
+from apps.decision.types import JSON, Call, Decision, DlpAction, Facts, Finding, Rulebook, Ruling
+
+Screen = Callable[[Call, Facts, tuple[Finding, ...]], Decision | None]
+SCREENS: Final[tuple[Screen, ...]] = (killswitch.screen, identity.screen, server.screen, dlp.screen)
+
+
+def screen(call: Call, facts: Facts, findings: tuple[Finding, ...]) -> Decision | None:
+    """The first screen's word that settles the call; None when policy is to be asked."""
+    for one in SCREENS:
+        decision = one(call, facts, findings)
+        if decision is not None:
+            return decision
+    return None
+
+
+async def ask(book: Rulebook, document: JSON) -> Ruling:
+    """The policy's ruling, from this process or from wherever this installation keeps its policies."""
+    if book.authorize_async is None:
+        return book.authorize(document)
+    return await book.authorize_async(document)
+
+
+def conclude(findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
+    """What policy said becomes the decision. An allowed call is forwarded without its findings to redact."""
+    return Decision(ruling.result, ruling.reason, ruling.policy, "policy", findings, ruling.verdicts)
+
+
+def to_redact(decision: Decision) -> tuple[Finding, ...]:
+    """What must be taken out before the call is forwarded."""
+    return tuple(finding for finding in decision.findings if finding.action is DlpAction.REDACT)
+
+
+def document(call: Call, facts: Facts, findings: tuple[Finding, ...] = ()) -> dict[str, JSON]:
+    """The input of the policies; `policies/schemas/input.json` is its schema."""
+    agent = facts.caller.agent
+    return {
+        "agent": {
+            "id": agent.id,
+            "name": agent.name,
+            "status": agent.status,
+            "roles": list(agent.roles),
+            "permissions": list(agent.permissions),
+            "risk_tier": agent.risk_tier,
+        },
+        "request": {
+            "method": call.method,
+            "tool_name": call.tool,
+            "action": call.action.value,
+            "resource": call.resource,
+            "resource_kind": call.resource_kind,
+            "resource_count": call.resource_count,
+            "parameters": call.arguments,
+            "mcp_server": call.server,
+        },
+        "context": _context(facts),
+        "requester": {
+            "id": facts.requester.id,
+            "channel": facts.requester.channel,
+            "verified": facts.requester.verified,
+        },
+        "workflow_session": None,
+        "delegation": None,
+        "dlp": _dlp(findings),
+        "inbound": {"has_findings": False, "findings": []},
+    }
+
+
+def _context(facts: Facts) -> dict[str, JSON]:
+    context = {**facts.context, "tenant": facts.book.schema, "session_id": facts.caller.session_id}
+    if facts.now is not None:
+        context["time"] = facts.now.isoformat()
+        context["time_ns"] = int(facts.now.timestamp() * 1_000_000) * 1000
+    return context
+
+
+def _dlp(findings: tuple[Finding, ...]) -> dict[str, JSON]:
+    return {
+        "has_findings": bool(findings),
+        "findings": [
+            {"pattern": one.rule, "severity": one.severity.value, "location": one.path, "action": one.action.value}
+            for one in findings
+        ],
+    }
