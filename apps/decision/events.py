@@ -38,6 +38,7 @@ class EventKind(Enum):
     ACCESS_TOKEN_REVOKED = ("access_token.revoked", Severity.LOW, "A personal access token was withdrawn")
     ADMIN_SIGNED_IN = ("admin.signed_in", Severity.LOW, "A person signed in")
     ADMIN_SIGN_IN_REFUSED = ("admin.sign_in_refused", Severity.MEDIUM, "A person's sign-in was refused")
+    ACCOUNT_CREATED = ("account.created", Severity.MEDIUM, "An account for a person was made")
     SERVER_REGISTERED = ("server.registered", Severity.LOW, "An MCP server was registered", True)
     SERVER_UPDATED = ("server.updated", Severity.LOW, "An MCP server's settings changed", True)
     SERVER_REMOVED = ("server.removed", Severity.MEDIUM, "An MCP server was removed", True)
