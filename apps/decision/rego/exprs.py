@@ -1,0 +1,81 @@
+"""Python expressions for values known while code is generated: what they are called, and what is known about them."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.decision.rego.values import RegoSet
+
+
+@dataclass(frozen=True, slots=True)
+class Expr:
+    """`code` may be repeated freely. `kind` is a Rego type name, "" if unknown; `constant` values are in `value`."""
+
+    code: str
+    kind: str = ""
+    defined: bool = False
+    constant: bool = False
+    value: Any = None
+
+
+@dataclass(slots=True)
+class Names:
+    """What generated code refers to, shared by all functions of a plan."""
+
+    functions: dict[str, tuple[str, int]] = field(default_factory=dict)  # plan name → Python name, slot (0: function)
+    entrypoints: dict[str, str] = field(default_factory=dict)
+    builtins: dict[str, str] = field(default_factory=dict)
+    constants: dict[str, Any] = field(default_factory=dict)
+
+    def builtin(self, name: str) -> str:
+        return self.builtins.setdefault(name, f"b{len(self.builtins)}")
+
+    def constant(self, value: Any) -> Expr:
+        code = literal(value)
+        if code is None:
+            code = f"k{len(self.constants)}"
+            self.constants[code] = value
+        return Expr(code, kind_of(value), defined=True, constant=True, value=value)
+
+
+def literal(value: Any) -> str | None:
+    """A scalar as Python source, None for what is better kept in a variable."""
+    if value is None or type(value) is bool or type(value) is str:
+        return repr(value)
+    if type(value) is int and abs(value) < 1 << 63:
+        return repr(value)
+    if type(value) is float and math.isfinite(value):
+        return repr(value)
+    return None
+
+
+def kind_of(value: Any) -> str:
+    if value is None:
+        return "null"
+    return {bool: "boolean", int: "number", float: "number", str: "string", list: "array", dict: "object"}.get(
+        type(value), "set" if type(value) is RegoSet else ""
+    )
+
+
+def canonical(expr: Expr) -> str:
+    """The canonical key of the value."""
+    if expr.kind in {"string", "number"}:
+        return expr.code
+    if expr.kind:
+        return f"canon({expr.code})"
+    return f"({expr.code} if type({expr.code}) is str else canon({expr.code}))"
+
+
+def same(a: Expr, b: Expr) -> str:
+    """A condition: the two values are equal."""
+    if b.constant and not a.constant:
+        a, b = b, a
+    if a.kind in {"boolean", "null"} and a.constant:
+        return f"{b.code} is {a.code}"
+    if "string" in (a.kind, b.kind) or (a.kind == b.kind == "number"):
+        return f"{a.code} == {b.code}"
+    if a.constant and a.kind == "number":
+        return f"({b.code} == {a.code} and type({b.code}) is not bool)"
+    if a.kind:
+        return f"equal({a.code}, {b.code})"
+    return f"({a.code} == {b.code} if type({a.code}) is str else equal({a.code}, {b.code}))"
