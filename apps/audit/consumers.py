@@ -11,7 +11,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 
 from apps.audit.feed import Item, hub
 from apps.audit.stream import CHECK_SECONDS, start
-from apps.audit.visitors import TOKEN_PROTOCOL, Visitor, admit
+from apps.audit.visitors import BEARER, Visitor, admit
 from apps.decision.errors import AppError
 
 HEARTBEAT_SECONDS = 15.0
@@ -49,7 +49,7 @@ class AuditFeed(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships
     def _protocol(self) -> str | None:
         """Answer with one of the offered subprotocols, but never with the one that carries a token."""
         offered: list[str] = self.scope.get("subprotocols", [])
-        return next((name for name in offered if not name.startswith(TOKEN_PROTOCOL)), None)
+        return next((name for name in offered if not name.startswith(BEARER)), None)
 
     async def _feed(self, visitor: Visitor, position: int) -> None:
         shared, checked = hub(), time.monotonic()

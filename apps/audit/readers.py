@@ -62,13 +62,12 @@ def read(reader: Reader, schema: str, *, owner: str, now: datetime | None = None
 
 def drain(reader: Reader, schema: str, *, owner: str, most: int = 10_000) -> int:
     """Handle batches until nothing is left, or about `most` entries are done."""
-    done = 0
-    while done < most:
-        before = position(reader.name, schema)
-        if not read(reader, schema, owner=owner) and position(reader.name, schema) == before:
-            if not _retrying(reader.name, schema):
-                break
-        done += position(reader.name, schema) - before
+    done = idle = 0
+    while done < most and idle <= MAX_FAILURES:
+        passed = read(reader, schema, owner=owner)
+        if not passed and not _retrying(reader.name, schema):
+            break
+        done, idle = done + passed, 0 if passed else idle + 1
     return done
 
 

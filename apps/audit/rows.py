@@ -86,7 +86,7 @@ def copy_line(entry: Entry, tenant: str, seq: int, recorded_at: str, previous_ha
 
 
 def sealed(row: Sequence[Any]) -> Sealed:
-    """What a row read with `READ_LIST` says, ready to be checked. Never raises for a tampered row: it just won't match."""
+    """What a row read with `READ_LIST` says, ready to be checked. A tampered row never raises: it just won't match."""
     values = dict(zip(FIELDS, row, strict=False))
     for name in ("delegation_chain", "dlp_findings", "extra"):
         values[name] = orjson.Fragment(values[name])

@@ -20,7 +20,7 @@ from apps.tenants.context import in_tenant
 from apps.tenants.roles import Role, role_of
 from apps.tenants.services import schema_of_host
 
-TOKEN_PROTOCOL = "bearer."
+BEARER = "bearer."
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +60,8 @@ def _request(scope: dict[str, Any], headers: dict[str, str]) -> HttpRequest:
     request.META = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     request.META["REMOTE_ADDR"] = (scope.get("client") or ("", 0))[0]
     for protocol in scope.get("subprotocols", ()):
-        if protocol.startswith(TOKEN_PROTOCOL):
-            request.META["HTTP_AUTHORIZATION"] = f"Bearer {protocol.removeprefix(TOKEN_PROTOCOL)}"
+        if protocol.startswith(BEARER):
+            request.META["HTTP_AUTHORIZATION"] = f"Bearer {protocol.removeprefix(BEARER)}"
     cookies = parse_cookie(headers.get("cookie", ""))
     request.COOKIES = cookies
     store = import_module(settings.SESSION_ENGINE).SessionStore

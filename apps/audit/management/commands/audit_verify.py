@@ -41,7 +41,7 @@ class Command(BaseCommand):
             return 2
         listed = [{"kind": b.kind.value, "seq": b.seq, "last_seq": b.last_seq, "detail": b.detail} for b in breaks]
         report = {"schema": schema, "intact": row.breaks == 0, "from": row.from_seq, "to": row.to_seq,
-                  "entries": row.entries, "breaks": row.breaks, "event_hash": row.event_hash, "found": listed}  # fmt: skip
+                  "entries": row.entries, "breaks": row.breaks, "found": listed}  # fmt: skip
         text = f"{schema}: {row.entries} entries, {row.from_seq} to {row.to_seq}, "
         text += "intact" if not row.breaks else f"{row.breaks} breaks"
         self._say(options, report, "\n".join([text, *(f"  {item['kind']}: {item['detail']}" for item in listed)]))
