@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.agents import credentials
 from apps.agents.credentials import Purpose
 from apps.agents.models import PersonalAccessToken
+from apps.agents.services.checking import check
 from apps.audit import services as audit
 from apps.decision.errors import BadInput, Conflict, NotAllowed, NotAuthenticated, NotFound
 from apps.decision.events import EventKind
@@ -63,7 +64,7 @@ def add_access_token(
         created_at=now,
         expires_at=now + ttl,
     )
-    row.full_clean()
+    check(row)
     row.save(force_insert=True)
     return NewAccessToken(row, token)
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.agents import credentials
 from apps.agents.credentials import Purpose
 from apps.agents.models import Agent, AgentStatus, RiskTier
+from apps.agents.services.checking import check
 from apps.agents.services.locking import one_at_a_time
 from apps.agents.services.sessions import revoke_open_sessions
 from apps.audit import services as audit
@@ -77,7 +78,7 @@ def add_agent(agent: Agent) -> Registered:
     secret = credentials.generate(Purpose.CLIENT_SECRET)
     agent.client_id = credentials.generate_client_id()
     agent.secret_hash = credentials.digest(secret)
-    agent.full_clean()
+    check(agent)
     agent.save(force_insert=True)
     return Registered(agent, secret)
 
@@ -90,7 +91,7 @@ def update(agent_id: UUID, *, actor: str, changes: Mapping[str, Any]) -> Agent:
     before = _facts(agent)
     for name, value in changes.items():
         setattr(agent, name, value)
-    agent.full_clean()
+    check(agent)
     after = _facts(agent)
     changed = sorted(name for name in after if after[name] != before[name])
     if not changed:

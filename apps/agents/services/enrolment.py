@@ -12,8 +12,8 @@ from apps.agents import credentials
 from apps.agents.credentials import Purpose
 from apps.agents.models import Agent, EnrolmentToken, RiskTier
 from apps.agents.services.agents import Registered, add_agent
+from apps.agents.services.checking import check
 from apps.agents.services.issuing import TokenGrant, issue_token_to
-from apps.agents.services.signing_keys import ensure_signing_key
 from apps.audit import services as audit
 from apps.decision.errors import BadInput, Conflict, NotAuthenticated, NotFound
 from apps.decision.events import EventKind
@@ -64,7 +64,7 @@ def create_enrolment_token(
         created_at=now,
         expires_at=now + ttl,
     )
-    row.full_clean()
+    check(row)
     row.save(force_insert=True)
     extra = {
         "enrolment_token": str(row.id),
@@ -96,7 +96,6 @@ def revoke_enrolment_token(token_id: UUID, *, actor: str, now: datetime | None =
 def enrol(*, token: str, name: str, description: str = "", now: datetime | None = None) -> Enrolled:
     """The first to present a token becomes an agent; everybody else, at once or later, is told the same refusal."""
     now = now or timezone.now()
-    ensure_signing_key()
     row = EnrolmentToken.objects.select_for_update(of=("self",)).filter(token_hash=credentials.digest(token)).first()
     if row is None or row.state(now) != "usable":
         raise NotAuthenticated("The enrolment token is not valid.", code="invalid_enrolment_token")

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from apps.agents import server_rules
 from apps.agents.models import McpServer
+from apps.agents.services.checking import check
 from apps.audit import services as audit
 from apps.decision.errors import BadInput, Conflict, NotFound
 from apps.decision.events import EventKind
@@ -129,7 +130,7 @@ def _check(server: McpServer) -> None:
         transport=server.transport, url=server.url, command=server.command, headers=server.header_names
     )
     _refuse(found | server_rules.check_tool_actions(server.tool_actions))
-    server.full_clean(validate_unique=False)
+    check(server, unique=False)
 
 
 def _refuse(complaints: Mapping[str, str]) -> None:

@@ -1,6 +1,7 @@
 """Makes what the tests of this room are about. Everything happens in the tenant of the given schema."""
 
 import secrets
+import urllib.parse
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -50,9 +51,11 @@ def token_body(agent: services.Registered, **changes: str) -> dict[str, str]:
 
 def ask_token(client: APIClient, body: Mapping[str, Any], form: bool = False, address: str = "", **extra: Any) -> Any:
     """A token request from an address of its own, so that one test's failures do not throttle the next."""
-    form_type = {"content_type": "application/x-www-form-urlencoded"} if form else {"format": "json"}
-    data: Any = "&".join(f"{key}={value}" for key, value in body.items()) if form else body
-    return client.post("/api/v1/auth/token", data, REMOTE_ADDR=address or an_address(), **form_type, **extra)
+    options: dict[str, Any] = {"REMOTE_ADDR": address or an_address(), **extra}
+    if form:
+        text = urllib.parse.urlencode(body)
+        return client.post("/api/v1/auth/token", text, content_type="application/x-www-form-urlencoded", **options)
+    return client.post("/api/v1/auth/token", body, format="json", **options)
 
 
 def an_address() -> str:

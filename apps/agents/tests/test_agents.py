@@ -4,7 +4,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-from django.core.exceptions import ValidationError
 from django.utils import timezone
 
 from apps.agents import services
@@ -59,7 +58,7 @@ def test_it_stays_in_its_own_tenant(acme: str, globex: str) -> None:
     ],
 )
 def test_it_refuses_what_is_misspelt(acme: str, changes: dict[str, object]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(BadInput):
         make_agent(acme, **changes)
     assert kinds(acme) == []
 
