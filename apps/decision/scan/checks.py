@@ -17,7 +17,9 @@ _PLACEHOLDER = re.compile(
     rb"(?i)example|placeholder|your|change_?-?me|dummy|redact|replace|insert|sample|fake|todo|fixme|x{4}|\*{3}|\.{3}"
     rb"|[<>]|\$\{|\{\{|\}\}|%\(|\$\(|not[_-]?(?:a[_-]?)?real"
 )
-_RUN = re.compile(rb"[A-Z]+[a-z]*|[a-z]+|[0-9]+|[^0-9A-Za-z]+")
+_WORD = re.compile(rb"[A-Z]?[a-z]{4,}|[A-Z][a-z]{3}|[A-Z]{4,}")
+_VOWEL = re.compile(rb"[aeiouyAEIOUY]")
+_DIGITS = re.compile(rb"[0-9]+")
 _ENOUGH = 128  # bytes that tell whether something was drawn at random
 
 
@@ -35,12 +37,10 @@ def placeholder(value: bytes) -> bool:
 
 
 def wordy(value: bytes) -> bool:
-    """Whether it reads like an identifier: long runs of one kind of character, as words and numbers have.
-
-    A capital and what follows it are one run: "Access" is a word, not two kinds.
-    """
-    runs = len(_RUN.findall(value[:_ENOUGH]))
-    return runs > 0 and min(len(value), _ENOUGH) / runs > 3.5
+    """Whether it reads like an identifier or a path: mostly words, and few groups of digits between them."""
+    value = value[:_ENOUGH]
+    words = sum(len(word) for word in _WORD.findall(value) if _VOWEL.search(word))
+    return words * 20 >= len(value) * 11 and len(_DIGITS.findall(value)) <= 1 + len(value) // 12
 
 
 def luhn(digits: bytes) -> bool:

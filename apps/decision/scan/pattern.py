@@ -69,3 +69,13 @@ class Pattern:
 LEFT = r"(?:\b|_|\\[nrtbf]|\\u[0-9A-Fa-f]{4}|%[0-9A-Fa-f]{2}|=3D)"
 # … and a fixed-length token whose alphabet has "-" ends where that alphabet ends.
 RIGHT = r"(?:[^0-9A-Za-z_-]|$)"
+
+# Between a name and its value: the ways of code, configuration, JSON (escaped or not), XML, shells and prose.
+BETWEEN = (
+    r"(?:\\{0,3}[\"'`\])]{0,3}\s{0,8}(?::\s{0,2}[A-Za-z]{2,12}\s{0,2})?(?:=>|:=|={1,2}|:)\s{0,8}(?:[bru]?\\{0,3}[\"'`]{1,3})?"
+    r"|\\{0,3}[\"']?,?\s{1,20}value\s?[:=]\s?\\{0,3}[\"']?"
+    r"|>|\(\\{0,3}[\"'`]|\s{1,8}\\{0,3}[\"']"
+    r"|\s(?:is|was|as|(?:re)?set to|changed to)(?::|\sset to)?\s{1,2}\\{0,3}[\"'`]?)"
+)
+# … and between two quoted words of one call or list, where the first must end with the name.
+COMMA = r"\\{0,3}[\"'],\s{0,8}\\{0,3}[\"'](?:value\\{0,3}[\"']?\s{0,4}[:=]\s{0,4}\\{0,3}[\"'])?"

@@ -3,26 +3,18 @@
 import re
 
 from apps.decision.scan.checks import entropy, placeholder, user_and_password, wordy
-from apps.decision.scan.pattern import Hit, Pattern
+from apps.decision.scan.pattern import BETWEEN, COMMA, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.scan.patterns.endpoints import weak
 from apps.decision.types import Severity
 
-# Between a name and its value: the ways of code, configuration, JSON (escaped or not), XML, shells and prose.
-_BETWEEN = (
-    r"(?:\\{0,3}[\"'`\])]{0,3}\s{0,8}(?::\s{0,2}[A-Za-z]{2,12}\s{0,2})?(?:=>|:=|={1,2}|:)\s{0,8}(?:[bru]?\\{0,3}[\"'`]{1,3})?"
-    r"|\\{0,3}[\"']?,?\s{1,20}value\s?[:=]\s?\\{0,3}[\"']?"
-    r"|\\{0,3}[\"'],\s{0,8}\\{0,3}[\"']?(?:value\\{0,3}[\"']?\s{0,4}[:=]\s{0,4}\\{0,3}[\"'])?"
-    r"|>|\(\\{0,3}[\"'`]|\s{1,8}\\{0,3}[\"']"
-    r"|\s(?:is|was|to|as)(?::|\sset to)?\s{1,2}\\{0,3}[\"'`]?)"
-)
 _KEY_NAME = (
     r"(?:api|access|auth|app|application|client|consumer|secret|shared|private|encryption|signing|signature|master|account"
     r"|service|license|session|refresh|bearer|personal|bot|deploy|webhook|hmac|jwt|x|rest|write|admin|registry|npm|pypi)"
     r"[_ .-]?(?:access[_ .-]?|api[_ .-]?|auth[_ .-]?)?(?:key|token|secret)|apikey|secret|token"
 )
 _KEY_VALUE = r"[0-9A-Za-z_+/=.~-]{16,}"
-_PASSWORD_NAME = r"(?:password|passwd|passphrase|passwort|pwd|passcode|credentials?|secret|[_-]pass|\bpass)"
+_PASSWORD_NAME = r"(?:password|passwd|passphrase|passwort|pwd|passcode|credentials?|secret)"
 
 # Names that end like a secret's but hold something public.
 _PUBLIC_NAME = re.compile(
@@ -30,8 +22,18 @@ _PUBLIC_NAME = re.compile(
     rb"|translation|object|max|stop|eos|bos|pad|unk|mask|push|device|client_request|publishable|site|row)"
     rb"[\s_-]{0,2}(?:api[\s_-]?)?(?:key|token|secret)?[\s\"'`\])=:>\\]{0,12}$"
 )
+# … or whose last word says that the value is about the secret and not the secret itself.
+_ABOUT = re.compile(
+    rb"(?i)(?:label|hint|placeholder|text|title|message|error|field|url|uri|path|file|length|policy|regex|pattern|type"
+    rb"|format|count|hash|digest|date|used|age|expir\w{1,8}|ttl|ids?|name|version|arn|ref|provider|locker|at|status|state)"
+    rb"[\s\"'`\])=:>\\]{1,12}$|::\w{1,60}[\"'\s:=\\]{1,8}$"
+)
+_DIGIT = re.compile(rb"[0-9]")
+_DATE = re.compile(rb"\d{4}-\d\d-\d\d(?:[T ]|$)")
+_DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|\w+=[A-Za-z_]+$")
 _UUID = re.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
 _STRONG_NAME = re.compile(rb"(?i)(?:api|secret|auth|client|access|private|signing)[_ .-]?(?:key|secret|token)|apikey")
+_QUOTES = (b'"', b"'", b"`")
 _CODE = re.compile(
     rb"[(\[{]|\w\.\w+\.\w|^(?:os|process|env|config|settings|self|this|options|args|params|req|request)\b"
 )
@@ -40,10 +42,16 @@ _CODE = re.compile(
 def _generic(hit: Hit) -> Hit | None:
     secret = hit.secret.rstrip(b".")
     name = hit.before(60)
-    digits = sum(48 <= c <= 57 for c in secret)
-    if digits < 2 or digits == len(secret) or hit.after(1) in (b"(", b"["):
+    if secret.isdigit() or hit.after(1) in (b"(", b"["):
         return None
-    if placeholder(secret) or wordy(secret) or entropy(secret) < 3.0 or _PUBLIC_NAME.search(name):
+    # Without a digit only a quoted mixture of cases is taken for a key; identifiers are not quoted.
+    if not _DIGIT.search(secret) and (name[-1:] not in _QUOTES or secret.islower() or secret.isupper()):
+        return None
+    if placeholder(secret) or wordy(secret) or entropy(secret) < 3.0:
+        return None
+    if _PUBLIC_NAME.search(name) or _ABOUT.search(name):
+        return None
+    if name[-1:] not in _QUOTES and _DOTTED.match(secret):
         return None
     if (_UUID.match(secret) or secret.startswith((b"http", b"/", b"./"))) and not _STRONG_NAME.search(name[-40:]):
         return None
@@ -60,11 +68,14 @@ def _password(hit: Hit) -> Hit | None:
     if hit.before(6).lower().endswith((b"basic ", b"basic+")):
         return user_and_password(hit)
     secret = hit.secret
-    quoted = hit.before(1) in (b'"', b"'", b"`")
+    name = hit.before(60)
+    quoted = name[-1:] in _QUOTES
     if not quoted:
         secret = secret.split(b"&", 1)[0].rstrip(b".,;:!?)]}")
         if _CODE.search(secret) or secret.startswith((b"$", b"=", b"-", b"!", b"/", b"@")):
             return None
+    if _DATE.match(secret) or _DOTTED.match(secret) or _ABOUT.search(name):
+        return None
     narrowed = hit.at(hit.start, hit.start + len(secret))
     if (
         len(secret) < 6
@@ -76,11 +87,14 @@ def _password(hit: Hit) -> Hit | None:
     core = secret.strip(b"\"'`.,;:!?()[]{}_-*#")
     digits = sum(48 <= c <= 57 for c in core)
     letters = sum(chr(c).isalpha() for c in core)
-    if letters == 0 or _classes(core) < 2 or not (digits or re.search(rb"[^0-9A-Za-z_.\-/:,\s]", core)):
+    if letters == 0 or _classes(core) < 2 or secret.startswith((b"+", b")", b",", b"]", b";")):
         return None
-    if re.search(rb"[_.:/|-]", core) and wordy(core) and digits < 3:
+    words = wordy(core)
+    if not digits and not re.search(rb"[^0-9A-Za-z_.\-/:,\s]", core) and (words or len(core) < 10 or core.istitle()):
         return None
-    return narrowed if entropy(core) >= 2.2 else None
+    if words and digits < 3 and (len(core) >= 16 or re.search(rb"[_.:/|-]", core)):
+        return None
+    return narrowed if entropy(core) >= 1.9 else None
 
 
 PATTERNS = (
@@ -88,7 +102,17 @@ PATTERNS = (
         name="generic_api_key",
         title="API key or token by its name",
         severity=Severity.MEDIUM,
-        regex=r"(?i)(?:" + _KEY_NAME + r")(?:[_-]?[0-9a-z]{1,12})?" + _BETWEEN + "(" + _KEY_VALUE + ")",
+        regex=r"(?i)(?:(?:"
+        + _KEY_NAME
+        + r")(?:(?:[_-]?[0-9a-z]{1,12})?"
+        + BETWEEN
+        + "|"
+        + COMMA
+        + r")|--[0-9a-z_-]{0,40}(?:"
+        + _KEY_NAME
+        + ")[= ])("
+        + _KEY_VALUE
+        + ")",
         check=_generic,
         rank=5,
         hits=lambda: (
@@ -107,11 +131,18 @@ PATTERNS = (
         name="credential_assignment",
         title="Password or credential given to a name",
         severity=Severity.MEDIUM,
-        regex=r"(?i)(?:"
+        regex=r"(?i)(?:(?:"
         + _PASSWORD_NAME
-        + r"(?:[_-]?[0-9a-z]{1,12})?(?:"
-        + _BETWEEN
-        + r")|--(?:password|passwd|pass|pwd|token|secret)[= ]\\{0,3}[\"']?|\bcurl\b[^\r\n]{0,200} (?:-u|--user) [\"']?[^\s:]{1,60}:"
+        + r"(?:(?:[_-]?[0-9a-z]{1,12})?"
+        + BETWEEN
+        + "|"
+        + COMMA
+        + r")|(?:[_-]|\b)pass(?:"
+        + BETWEEN
+        + "|"
+        + COMMA
+        + r"))|--[0-9a-z_-]{0,40}(?:password|passwd|pass|pwd|token|secret|passphrase)[= ]\\{0,3}[\"']?"
+        + r"|\bcurl\b[^\r\n]{0,200} (?:-u|--user) [\"']?[^\s:]{1,60}:"
         + r"|\bauthorization[\"']?\s?[:=]\s?[\"']?basic )([^\s\"'`<>\\]{6,})",
         check=_password,
         rank=4,

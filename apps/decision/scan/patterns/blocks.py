@@ -30,7 +30,7 @@ PATTERNS = (
         name="gcp_service_account",
         title="Google Cloud service account key",
         severity=Severity.CRITICAL,
-        regex=r"private_key\\{0,3}[\"']?\s{0,4}[:=]\s{0,4}\\{0,3}[\"']?[|>]?-?\s{0,20}(-----BEGIN (?:RSA )?PRIVATE KEY-----"
+        regex=r"private_key\\{0,3}[\"']?[\s+]{0,4}[:=][\s+]{0,4}\\{0,3}[\"']?[|>]?-?\s{0,20}(-----BEGIN[ +](?:RSA[ +])?PRIVATE[ +]KEY-----"
         + _BODY
         + ")",
         check=_service_account,

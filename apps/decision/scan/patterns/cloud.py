@@ -2,13 +2,14 @@
 
 import re
 
-from apps.decision.scan.checks import entropy, placeholder, token
+from apps.decision.scan.checks import entropy, placeholder, token, wordy
 from apps.decision.scan.pattern import LEFT, RIGHT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
 
 _DIGIT = re.compile(rb"[0-9]")
-_AWS_CONTEXT = re.compile(rb"(?i)aws|amazon|secret[\s_.-]{0,2}(?:access[\s_.-]{0,2})?key|\b(?:AK|AS)IA[A-Z0-9]{16}")
+_AWS_CONTEXT = re.compile(rb"(?i)aws|amazon|secret[\s_.-]{0,2}access[\s_.-]{0,2}key|\b(?:AK|AS)IA[A-Z0-9]{16}")
+_SECRET_KEY = re.compile(rb"(?i)secret[\s_.-]{0,2}key")
 _AZURE_CONTEXT = re.compile(rb"(?i)account[\s_.-]?key|azure|storage|\.core\.windows\.net")
 
 
@@ -17,9 +18,13 @@ def _aws_secret(hit: Hit) -> Hit | None:
     secret = hit.secret
     if secret.islower() or secret.isupper() or not _DIGIT.search(secret):
         return None
-    if entropy(secret) < 4.0 or placeholder(secret):
+    if entropy(secret) < 4.0 or placeholder(secret) or wordy(secret) or secret.startswith(b"eyJ"):
         return None
-    return hit if _AWS_CONTEXT.search(hit.before(160)) or _AWS_CONTEXT.search(hit.after(80)) else None
+    before = hit.before(160)
+    if _AWS_CONTEXT.search(before) or _AWS_CONTEXT.search(hit.after(80)):
+        return hit
+    # Many services have a "secret key"; AWS's holds a slash or a plus in three of four cases.
+    return hit if re.search(rb"[+/]", secret) and _SECRET_KEY.search(before[-60:]) else None
 
 
 def _azure_key(hit: Hit) -> Hit | None:

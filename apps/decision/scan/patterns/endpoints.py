@@ -4,7 +4,7 @@ import re
 from functools import partial
 
 from apps.decision.scan.checks import entropy, placeholder, token, user_and_password
-from apps.decision.scan.pattern import Hit, Pattern
+from apps.decision.scan.pattern import LEFT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
 
@@ -26,7 +26,7 @@ _USERINFO_ESCAPED = re.compile(rb":\\/\\/(?P<user>[^:@/\s]{0,100}):(?P<secret>.{
 
 
 def weak(password: bytes, user: bytes = b"") -> bool:
-    return placeholder(password) or password == user or _WEAK.match(password) is not None
+    return len(password) < 3 or placeholder(password) or password == user or _WEAK.match(password) is not None
 
 
 def _uri(hit: Hit) -> Hit | None:
@@ -60,17 +60,20 @@ PATTERNS = (
         name="connection_string",
         title="Connection string with a password",
         severity=Severity.HIGH,
-        regex=r"(?i)\b(?:jdbc:)?(?:"
+        regex=r"(?i)"
+        + LEFT
+        + r"((?:jdbc:)?(?:"
         + _SCHEMES
         + r":(?:\\?/){2}(?:[^\s:/@\"'<>\\`|?#]{0,100}:[^\s/\"'<>\\`|]{1,200}@[^\s\"'<>\\`|@]{1,300}"
         + r"|[^\s\"'<>\\`|]{1,300}[?&;](?:amp;)?password=[^\s\"'<>\\`|]{1,300})"
         + r"|(?:server|data source|host|addr|address|endpoint)\s?=[^;\r\n\"]{1,200};(?:[^;\r\n\"]+;)*"
         + r"\s?(?:password|pwd|sharedaccesskey)\s?=[^;\r\n\"]{1,200}(?:;[^;\r\n\"]+)*"
-        + r"|host=\S{1,100} (?:[a-z]{1,20}=\S+ )*password=\S{1,100})",
+        + r"|host=\S{1,100} (?:[a-z]{1,20}=\S+ )*password=\S{1,100}))",
         triggers=(
             r"(?i):(?:\\?/){2}[^\s/\"'<>\\`|?#]{0,100}:[^\s/\"'<>\\`|]{1,200}@|(?:password|pwd|sharedaccesskey)\s?=",
         ),
         check=_uri,
+        rank=8,  # a token known by its form is named for what it is, also where it is the password
         hits=lambda: (
             "postgres" + "://app:" + made.chars(made.ALNUM, 12) + "@db.internal:5432/app",
             "mongodb+srv" + "://root:" + made.chars(made.ALNUM, 10) + "@cluster0.abcde.mongodb.net/?retryWrites=true",

@@ -3,7 +3,7 @@
 import re
 
 from apps.decision.scan.checks import luhn, placeholder
-from apps.decision.scan.pattern import Hit, Pattern
+from apps.decision.scan.pattern import LEFT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
 
@@ -14,7 +14,7 @@ _CARD_WORD = re.compile(
 _OTHER_NUMBER = re.compile(
     rb"(?i)(?:order|tracking|track|invoice|isbn|issn|imei|serial|sku|barcode|ean|upc|shipment|trace|span|message|event"
     rb"|tweet|snowflake|batch|request|session|thread|channel|guild|build|job|ticket|timestamp|time|phone|fax|tel|mobile"
-    rb"|part|model|lot|case|ref(?:erence)?|version|user|post|item|product|object|row|record|seed|offset|size|bytes|hash)"
+    rb"|part|model|lot|case|ref(?:erence)?|version|user|post|item|product|object|row|record|seed|offset|size|bytes|hash|\w{0,20}(?:_id|Id|\bid))"
     rb"[\s_-]{0,2}(?:id|ids|no|nr|num|number|code|key|ns|ms|us|at)?[\s.#:=\"'`|,>(\[]{0,8}$"
 )
 _SSN_WORD = re.compile(
@@ -46,7 +46,7 @@ def _card(hit: Hit) -> Hit | None:
     secret = hit.secret
     digits = bytes(byte for byte in secret if 48 <= byte <= 57)
     before, after = hit.before(2), hit.after(2)
-    if before[-1:] in (b".", b"-", b"_", b"+", b"/") or after[:1] in (b"-", b"_"):
+    if before[-1:] in (b".", b"-", b"_", b"/") or after[:1] in (b"-", b"_"):
         return None
     if after[:1] == b"." and after[1:].isdigit():
         return None
@@ -66,7 +66,7 @@ def _ssn(hit: Hit) -> Hit | None:
     if area in (b"000", b"666") or area[0] == 0x39 or group == b"00" or serial == b"0000" or digits in _NOT_SSN:
         return None
     before, after = hit.before(2), hit.after(2)
-    if before[-1:] in (b".", b"-", b"_", b"+", b"/", b"#") or after[:1] in (b"-", b"_", b"/"):
+    if before[-1:] in (b".", b"-", b"_", b"/", b"#") or after[:1] in (b"-", b"_", b"/"):
         return None
     if (after[:1] == b"." and after[1:].isdigit()) or len(set(digits)) == 1:
         return None
@@ -85,7 +85,7 @@ PATTERNS = (
         name="credit_card",
         title="Payment card number",
         severity=Severity.HIGH,
-        regex=r"\b([2-6]\d{3}(?:\d{9,15}|(?:[ .-]\d{4}){3}(?:[ .-]?\d{1,3})?|[ .-]\d{6}[ .-]\d{4,5}))\b",
+        regex=LEFT + r"([2-6]\d{3}(?:\d{9,15}|(?:[ .+-]\d{4}){3}(?:[ .+-]?\d{1,3})?|[ .+-]\d{6}[ .+-]\d{4,5}))\b",
         check=_card,
         hits=lambda: (
             "card " + made.card("4", 16, "v"),
@@ -98,11 +98,11 @@ PATTERNS = (
         name="ssn",
         title="US social security number",
         severity=Severity.HIGH,
-        regex=r"\b(\d{3}(?:-\d{2}-|\s\d{2}\s|\d{2})\d{4})\b",
+        regex=LEFT + r"(\d{3}(?:-\d{2}-|\s\d{2}\s|\d{2})\d{4})\b",
         # Nine digits in a row are everywhere; without dashes only a number that is called one is looked at.
         triggers=(
-            r"\b\d{3}(?:-\d{2}-|\s\d{2}\s|\d{2})\d{4}\b",
-            r"(?i)\b\d{3}-\d{2}-\d{4}\b|ssn|social|soc\.? ?sec|\btin\b|tax",
+            LEFT + r"\d{3}(?:-\d{2}-|\s\d{2}\s|\d{2})\d{4}\b",
+            r"(?i)\d{3}-\d{2}-\d{4}\b|ssn|social|soc\.? ?sec|\btin\b|tax",
         ),
         check=_ssn,
         hits=lambda: ("SSN: 536" + "-22-" + "8145", "social security number 536" + "228145"),

@@ -2,7 +2,7 @@
 
 from apps.decision.scan import checks
 from apps.decision.scan.checks import token
-from apps.decision.scan.pattern import LEFT, RIGHT, Hit, Pattern
+from apps.decision.scan.pattern import BETWEEN, COMMA, LEFT, RIGHT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
 
@@ -133,7 +133,12 @@ PATTERNS = (
         # Account ids (AC…) are names, not secrets; an auth token has no prefix and needs its name before it.
         regex=LEFT
         + r"(SK[0-9a-f]{32})\b"
-        + r"|(?i:twilio)[0-9A-Za-z_ .-]{0,30}[^0-9A-Za-z\r\n]{1,8}([0-9a-f]{32})\b"
+        + r"|(?i:twilio[0-9A-Za-z_ .-]{0,30}"
+        + r"(?:\s|"
+        + BETWEEN
+        + "|"
+        + COMMA
+        + r"))([0-9a-f]{32})\b"
         + r"|\bAC[0-9a-f]{32}[^0-9A-Za-z]{1,6}(?:[A-Za-z_]{1,20}[^0-9A-Za-z]{1,6})?([0-9a-f]{32})\b",
         check=_twilio,
         shown=("SK",),

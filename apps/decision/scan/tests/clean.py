@@ -69,7 +69,7 @@ def _code(s: Source) -> str:
         f'<input type="password" name="{name}" placeholder="Enter your {name}" autocomplete="new-password">',
         f'"{name}": {{"type": "string", "description": "The {name} of the account", "minLength": 12}}',
         f"self.{name} = {name} or settings.{name.upper()}",
-        f"{name} := viper.GetString(\"auth.{name}.v2\")",
+        f'{name} := viper.GetString("auth.{name}.v2")',
         f"def get_{name}(user_id: int) -> str: return vault.read('secret/data/{name}2')['{name}']",
         f"{name} = getpass.getpass('{name}: ')",
         f"# set {name} to your own, e.g. {name}=your-{name}-here-12345",
@@ -144,8 +144,13 @@ def _mail(s: Source) -> str:
 def _table(s: Source) -> str:
     return "\n".join(
         ",".join(
-            (str(s.randrange(10**9)), f"{s.random() * 1e6:.4f}", f"2026-0{s.randrange(1, 9)}-1{s.randrange(9)}",
-             str(s.randrange(10**11, 10**12)), f"{s.randrange(999)}.{s.randrange(99)}.{s.randrange(9999)}")
+            (
+                str(s.randrange(10**9)),
+                f"{s.random() * 1e6:.4f}",
+                f"2026-0{s.randrange(1, 9)}-1{s.randrange(9)}",
+                str(s.randrange(10**11, 10**12)),
+                f"{s.randrange(999)}.{s.randrange(99)}.{s.randrange(9999)}",
+            )
         )
         for _ in range(40)
     )

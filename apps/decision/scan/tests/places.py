@@ -41,7 +41,10 @@ IN_LINE: tuple[tuple[str, Place], ...] = (
 ENCODED: tuple[tuple[str, Place], ...] = (
     ("base64", lambda s: json.dumps({"data": base64.b64encode(f"value={s}\n".encode()).decode()})),
     ("base64url", lambda s: base64.urlsafe_b64encode(f"the value is {s}".encode()).decode().rstrip("=")),
-    ("base64_mime", lambda s: base64.encodebytes(f"Some longer text in front of it, then {s} and more".encode()).decode()),
+    (
+        "base64_mime",
+        lambda s: base64.encodebytes(f"Some longer text in front of it, then {s} and more".encode()).decode(),
+    ),
     ("percent", lambda s: "https://host/cb?to=" + urllib.parse.quote(f"https://x/y?v={s}&z=1", safe="")),
     ("form", lambda s: urllib.parse.urlencode({"a": "1", "text": f"so: {s}"})),
 )

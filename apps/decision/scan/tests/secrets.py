@@ -30,10 +30,23 @@ def _password(source: Source) -> str:
 
 def _connection(source: Source) -> str:
     user = source.choice(("app", "admin", "svc_orders", "root", "reporting"))
-    host = source.choice(("db.internal", "10.2.3.4", "prod-db.cluster-x.eu-west-1.rds.amazonaws.com", "cache", "localhost"))
+    host = source.choice(
+        ("db.internal", "10.2.3.4", "prod-db.cluster-x.eu-west-1.rds.amazonaws.com", "cache", "localhost")
+    )
     secret = text(source, made.ALNUM, source.randrange(8, 24)) + source.choice(("", "!", "%21", "$x9"))
     scheme = source.choice(
-        ("postgresql", "postgres", "mysql", "mongodb", "mongodb+srv", "redis", "rediss", "amqp", "postgresql+psycopg2", "mssql")
+        (
+            "postgresql",
+            "postgres",
+            "mysql",
+            "mongodb",
+            "mongodb+srv",
+            "redis",
+            "rediss",
+            "amqp",
+            "postgresql+psycopg2",
+            "mssql",
+        )
     )
     if source.random() < 0.15:
         return f"Server=tcp:{host},1433;Initial Catalog=crm;User ID={user};Password={secret};Encrypt=True;"
@@ -55,7 +68,17 @@ def _sas(source: Source) -> str:
 
 def _card(source: Source) -> str:
     prefix, size = source.choice(
-        (("4", 16), ("51", 16), ("55", 16), ("2221", 16), ("34", 15), ("37", 15), ("6011", 16), ("65", 16), ("3530", 16))
+        (
+            ("4", 16),
+            ("51", 16),
+            ("55", 16),
+            ("2221", 16),
+            ("34", 15),
+            ("37", 15),
+            ("6011", 16),
+            ("65", 16),
+            ("3530", 16),
+        )
     )
     number = made.card(prefix, size, str(source.random()))
     mark = source.choice(("", "", " ", "-"))
@@ -71,7 +94,9 @@ def _ssn(source: Source) -> str:
 
 
 def _pem(label: str) -> Callable[[Source], str]:
-    return lambda source: made.pem(label, source.choice(("\n", "\r\n")), str(source.random()), source.randrange(3, 26)).strip()
+    return lambda source: made.pem(
+        label, source.choice(("\n", "\r\n")), str(source.random()), source.randrange(3, 26)
+    ).strip()
 
 
 def _google_account(source: Source) -> str:
@@ -112,19 +137,27 @@ BARE: Mapping[str, Callable[[Source], str]] = MappingProxyType(
     {
         "aws_access_key": lambda s: s.choice(("AKIA", "ASIA")) + text(s, made.BASE32, 16),
         "github_token": lambda s: s.choice(
-            (s.choice(("ghp_", "gho_", "ghs_", "ghu_")) + text(s, made.ALNUM, 36),
-             "github_pat_" + text(s, made.ALNUM, 22) + "_" + text(s, made.ALNUM, 59))
+            (
+                s.choice(("ghp_", "gho_", "ghs_", "ghu_")) + text(s, made.ALNUM, 36),
+                "github_pat_" + text(s, made.ALNUM, 22) + "_" + text(s, made.ALNUM, 59),
+            )
         ),
         "slack_token": _slack,
         "openai_key": _openai,
         "anthropic_key": lambda s: "sk-ant-" + s.choice(("api03-", "admin01-")) + text(s, made.URLSAFE, 93) + "AA",
         "google_api_key": lambda s: "AIza" + text(s, made.URLSAFE, 34) + s.choice(made.ALNUM),
         "gcp_service_account": _google_account,
-        "stripe_key": lambda s: s.choice(("sk_", "rk_")) + s.choice(("live_", "test_")) + text(s, made.ALNUM, s.choice((24, 99))),
-        "sendgrid_key": lambda s: "SG." + text(s, made.URLSAFE, 22) + "." + text(s, made.URLSAFE, 42) + s.choice(made.ALNUM),
+        "stripe_key": lambda s: (
+            s.choice(("sk_", "rk_")) + s.choice(("live_", "test_")) + text(s, made.ALNUM, s.choice((24, 99)))
+        ),
+        "sendgrid_key": lambda s: (
+            "SG." + text(s, made.URLSAFE, 22) + "." + text(s, made.URLSAFE, 42) + s.choice(made.ALNUM)
+        ),
         "jwt": _jwt,
         "private_key": lambda s: _pem(
-            s.choice(("RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "PRIVATE KEY", "ENCRYPTED PRIVATE KEY"))
+            s.choice(
+                ("RSA PRIVATE KEY", "EC PRIVATE KEY", "OPENSSH PRIVATE KEY", "PRIVATE KEY", "ENCRYPTED PRIVATE KEY")
+            )
         )(s),
         "pgp_private_key": _pem("PGP PRIVATE KEY BLOCK"),
         "connection_string": _connection,
@@ -139,27 +172,53 @@ BARE: Mapping[str, Callable[[Source], str]] = MappingProxyType(
         ),
         "credit_card": _card,
         "ssn": _ssn,
-        "email": lambda s: f"{text(s, made.LOWER, 6)}.{text(s, made.LOWER, 5)}@{text(s, made.LOWER, 8)}.{s.choice(('com', 'de'))}",
+        "email": lambda s: (
+            f"{text(s, made.LOWER, 6)}.{text(s, made.LOWER, 5)}@{text(s, made.LOWER, 8)}.{s.choice(('com', 'de'))}"
+        ),
     }
 )
 
 # What is only a secret under its name: (names, value).
 NAMED: Mapping[str, tuple[tuple[str, ...], Callable[[Source], str]]] = MappingProxyType(
     {
-        "aws_secret_key": (("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", "SecretAccessKey", "awsSecretKey"), _aws_pair),
+        "aws_secret_key": (
+            ("aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", "SecretAccessKey", "awsSecretKey"),
+            _aws_pair,
+        ),
         "azure_storage_key": (
             ("AccountKey", "azure_storage_key", "AZURE_STORAGE_ACCOUNT_KEY", "storageAccountKey"),
             lambda s: text(s, made.BASE64, 86) + "==",
         ),
         "twilio_key": (("TWILIO_AUTH_TOKEN", "twilio_auth_token", "twilioAuthToken"), lambda s: text(s, made.HEX, 32)),
         "generic_api_key": (
-            ("api_key", "API_KEY", "apiKey", "client_secret", "accessToken", "SERVICE_TOKEN", "x-api-key", "secret_key",
-             "auth_token", "DATADOG_API_KEY", "signingSecret", "internal_api_token"),
+            (
+                "api_key",
+                "API_KEY",
+                "apiKey",
+                "client_secret",
+                "accessToken",
+                "SERVICE_TOKEN",
+                "x-api-key",
+                "secret_key",
+                "auth_token",
+                "DATADOG_API_KEY",
+                "signingSecret",
+                "internal_api_token",
+            ),
             lambda s: text(s, s.choice((made.ALNUM, made.HEX, made.URLSAFE)), s.randrange(20, 48)),
         ),
         "credential_assignment": (
-            ("password", "DB_PASSWORD", "dbPassword", "passwd", "admin_password", "MYSQL_ROOT_PASSWORD", "smtp_pass",
-             "passphrase", "userPwd"),
+            (
+                "password",
+                "DB_PASSWORD",
+                "dbPassword",
+                "passwd",
+                "admin_password",
+                "MYSQL_ROOT_PASSWORD",
+                "smtp_pass",
+                "passphrase",
+                "userPwd",
+            ),
             _password,
         ),
     }
