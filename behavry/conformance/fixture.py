@@ -9,7 +9,6 @@ import hashlib
 import logging
 import warnings
 from collections.abc import Sequence
-from typing import Any
 
 import mcp_types as types
 import uvicorn
@@ -20,8 +19,9 @@ from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.exceptions import MCPDeprecationWarning, MCPError
 
-from behavry.conformance import content, prompts, rounds, tools
+from behavry.conformance import content, prompts, rounds, task_tools, tasks, tools
 from behavry.conformance.events import MemoryEventStore
+from behavry.conformance.tasks import TaskBoard
 from behavry.conformance.tools import Context
 
 TEMPLATE = "test://template/{id}/data"
@@ -80,9 +80,9 @@ async def _complete(_ctx: Context, params: types.CompleteRequestParams) -> types
     return types.CompleteResult(completion=types.Completion(values=values, total=len(values), has_more=False))
 
 
-def build_server() -> Server[Any]:
+def build_server() -> Server[TaskBoard]:
     bus = InMemorySubscriptionBus()
-    offered = {tool.name: tool for tool in (*tools.plain_tools(bus), *rounds.ROUND_TOOLS)}
+    offered = {tool.name: tool for tool in (*tools.plain_tools(bus), *rounds.ROUND_TOOLS, *task_tools.TASK_TOOLS)}
 
     async def list_tools(_ctx: Context, _params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         return types.ListToolsResult(tools=[tool.listed() for tool in offered.values()])
@@ -93,7 +93,7 @@ def build_server() -> Server[Any]:
             raise MCPError(types.INVALID_PARAMS, f"Unknown tool: {params.name}")
         return await tool.run(ctx, params)
 
-    server: Server[Any] = Server(
+    server: Server[TaskBoard] = Server(
         "behavry-conformance-fixture",
         version="1.0.0",
         instructions="A fixture for the MCP conformance suite.",
@@ -105,8 +105,8 @@ def build_server() -> Server[Any]:
             "resources/templates/list": CACHE_HINT,
             "resources/read": CACHE_HINT,
         },
+        lifespan=tasks.board_of_process,
         on_list_tools=list_tools,
-        on_call_tool=call_tool,
         on_list_resources=_list_resources,
         on_list_resource_templates=_list_templates,
         on_read_resource=_read_resource,
@@ -117,6 +117,9 @@ def build_server() -> Server[Any]:
         on_get_prompt=prompts.get_prompt,
         on_completion=_complete,
     )
+    # Registered by hand: the typed parameter knows no results of extensions, such as a task.
+    server.add_request_handler("tools/call", types.CallToolRequestParams, call_tool)
+    tasks.add_to(server)
     server.add_request_handler("logging/setLevel", types.SetLevelRequestParams, _nothing)
     # A fixed key: rounds of one call may reach different child processes when the fixture runs over stdio.
     key = hashlib.sha256(b"nothing that this fixture signs is secret").digest()

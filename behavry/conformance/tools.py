@@ -15,7 +15,9 @@ from behavry.conformance import content
 from behavry.conformance.content import Schema, text
 
 Context: TypeAlias = ServerRequestContext[Any, Any]
-Answer: TypeAlias = types.CallToolResult | types.InputRequiredResult
+Answer: TypeAlias = (
+    types.CallToolResult | types.InputRequiredResult | dict[str, Any]
+)  # a dict: a result of an extension
 Run: TypeAlias = Callable[[Context, types.CallToolRequestParams], Awaitable[Answer]]
 
 PAUSE = 0.05  # the suite asks for this gap between notifications of one call

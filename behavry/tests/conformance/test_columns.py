@@ -1,6 +1,6 @@
 """The whole harness: a stand-in for the gateway that wants a token, honest once and lying once."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -8,13 +8,12 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from behavry.conformance import __main__ as harness
-from behavry.conformance.report import Difference
+from behavry.conformance.__main__ import DIRECT, OVER_HTTP, Target, run_one
+from behavry.conformance.report import compare
 from behavry.conformance.serving import fixture_over_http
-from behavry.conformance.suite import SUITES, Suite
-from behavry.conformance.toolbox import ToolboxError, find
+from behavry.conformance.suite import SUITES, Suite, Verdict, run_suite
+from behavry.conformance.toolbox import Toolbox, ToolboxError, find
 
-TOKEN_VARIABLE = "CONFORMANCE_TEST_TOKEN"
 TOKEN = "not.a.secret"
 # What concerns one connection, and what the client library computes anew.
 HOP = {"connection", "transfer-encoding", "content-length", "content-encoding", "keep-alive", "date", "server"}
@@ -22,13 +21,12 @@ HOP = {"connection", "transfer-encoding", "content-length", "content-encoding", 
 pytestmark = [pytest.mark.processes, pytest.mark.slow]
 
 
-@pytest.fixture(autouse=True)
-def token(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def tools() -> Toolbox:
     try:
-        find(Path("var/conformance"))
+        return find(Path("var/conformance"))
     except ToolboxError as missing:
         pytest.skip(str(missing))
-    monkeypatch.setenv(TOKEN_VARIABLE, TOKEN)
 
 
 @asynccontextmanager
@@ -68,21 +66,18 @@ async def relay(upstream: str, *, lie: bool) -> AsyncIterator[str]:
             await runner.cleanup()
 
 
-async def _differences(*, lie: bool, suites: Sequence[Suite]) -> list[Difference]:
-    tools = find(Path("var/conformance"))
-    found: list[Difference] = []
-    async with fixture_over_http() as direct, relay(direct, lie=lie) as through:
-        targets = [harness.Target(harness.DIRECT, direct), harness.Target(harness.OVER_HTTP, through, TOKEN)]
-        for suite in suites:
-            found += await harness.run_one(tools, suite, targets)
-    return found
+@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: suite.title)
+async def test_it_finds_no_difference_behind_an_honest_relay_that_wants_a_token(tools: Toolbox, suite: Suite) -> None:
+    async with fixture_over_http() as direct, relay(direct, lie=False) as through:
+        expected = await run_suite(tools, suite, direct)
+        got = await run_suite(tools, suite, through, TOKEN)
+    assert not [name for name, outcome in expected.items() if outcome.verdict in (Verdict.FAILED, Verdict.MISSING)]
+    assert len(expected) > 30
+    assert not list(compare(suite, expected, got, OVER_HTTP))
 
 
-async def test_it_finds_no_difference_behind_an_honest_relay_that_wants_a_token() -> None:
-    assert not await _differences(lie=False, suites=SUITES)
-
-
-async def test_it_names_the_scenarios_that_a_meddling_relay_changes() -> None:
-    found = await _differences(lie=True, suites=SUITES[-1:])
-    assert {difference.column for difference in found} == {harness.OVER_HTTP}
+async def test_it_names_the_scenarios_that_a_meddling_relay_changes(tools: Toolbox) -> None:
+    async with fixture_over_http() as direct, relay(direct, lie=True) as through:
+        found = await run_one(tools, SUITES[-1], [Target(DIRECT, direct), Target(OVER_HTTP, through, TOKEN)])
+    assert {difference.column for difference in found} == {OVER_HTTP}
     assert "http-header-validation" in {difference.scenario for difference in found}
