@@ -1,4 +1,4 @@
-"""`make reset`: forget the data of `make run`. Stops a database server that a killed run left behind, then deletes var/."""
+"""`make reset`: forget the data of `make run`; a database server that a killed run left behind is stopped first."""
 
 import shutil
 import sys

@@ -69,7 +69,6 @@ def process_environment(var: Path, found: Services, port: int) -> dict[str, str]
         "BEHAVRY_ENV": "development",
         "BEHAVRY_SECRET_KEY": secret_key(var),
         "BEHAVRY_APP_DATABASE_PASSWORD": password,
-        "BEHAVRY_PUBLIC_PORT": str(port),
         "PYTHONPATH": str(ROOT),
         "PYTHONUNBUFFERED": "1",
         **database,

@@ -75,7 +75,6 @@ SECRET_KEY = envsecret("BEHAVRY_SECRET_KEY")
 if not SECRET_KEY:
     raise ImproperlyConfigured("BEHAVRY_SECRET_KEY (or BEHAVRY_SECRET_KEY_FILE) is not set; `make run` makes one")
 BEHAVRY_PUBLIC_URL_SCHEME = envstr("BEHAVRY_PUBLIC_URL_SCHEME", "http" if DEVELOPMENT else "https")
-BEHAVRY_PUBLIC_PORT = envstr("BEHAVRY_PUBLIC_PORT")
 
 # --- data -----------------------------------------------------------------------------------------------------------
 DATABASE_URL = envsecret("DATABASE_URL")

@@ -1,8 +1,8 @@
 """A small load generator: keep-alive HTTP/1.1 connections that post one JSON-RPC call after another.
 
-Run as a process of its own: `python -m bench.load URL --connections 32 --seconds 5 [--rate 500] [--token-file F]`; prints one
-JSON line `{"calls", "seconds", "rps", "p50_ms", "p99_ms", "statuses": {"200": n}, "failed": n}`. With `--rate` calls start on a
-fixed schedule and latency counts from the scheduled start, so that a slow server cannot hide its queue.
+Run as a process of its own: `python -m bench.load URL --connections 32 --seconds 5 [--rate 500] [--token-file F]`.
+Prints one JSON line `{"calls", "seconds", "rps", "p50_ms", "p99_ms", "statuses": {"200": n}, "failed": n}`. With
+`--rate` calls start on a fixed schedule and latency counts from there, so that a slow server cannot hide its queue.
 """
 
 import argparse
@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 import uvloop
 
 CALL = {"name": "read_note", "arguments": {"path": "notes/plan.md", "limit": 20, "labels": ["a", "b"]}}
-META = {"io.modelcontextprotocol/protocolVersion": "2025-11-25"}
 
 
 @dataclass

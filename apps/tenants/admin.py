@@ -1,4 +1,4 @@
-"""The operator's view of tenants. Making one clones a schema, so it goes through the service; nothing deletes one here."""
+"""The operator's view of tenants. Making one clones a schema, so it goes through the service; nothing deletes one."""
 
 from typing import Any
 

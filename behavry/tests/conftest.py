@@ -18,9 +18,7 @@ def upstream() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def tenant_house(
-    fresh_tenant: Callable[[], str], upstream: Upstream, tmp_path: Path
-) -> Iterator[tuple[str, House]]:
+def tenant_house(fresh_tenant: Callable[[], str], upstream: Upstream, tmp_path: Path) -> Iterator[tuple[str, House]]:
     """A tenant's schema and a house that is not started yet; whatever runs is stopped at the end."""
     schema = fresh_tenant()
     house = furnish(schema, upstream.port, dict(os.environ), tmp_path)

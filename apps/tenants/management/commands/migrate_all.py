@@ -6,7 +6,7 @@ A schema whose recorded migrations equal the template's is skipped, so a no-op r
 
 import time
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
@@ -20,7 +20,7 @@ from apps.tenants.context import OPERATOR_SCHEMA
 
 
 class Command(BaseCommand):
-    requires_system_checks: list[str] = []  # a half-deployed web tier must not keep the database from moving
+    requires_system_checks: ClassVar = []  # a half-deployed web tier must not keep the database from moving
     help = "Migrate the public schema, the template schema and every tenant that is behind."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
