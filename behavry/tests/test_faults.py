@@ -45,7 +45,7 @@ async def hammer(house: House, numbers: Iterator[int], stop: asyncio.Event, work
 def logged(schema: str, kind: str) -> list[dict[str, Any]]:
     with in_tenant(schema), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id, seq, payload, parent_event_id, policy_result FROM audit_auditentry WHERE kind = %s ORDER BY seq",
+            "SELECT id, payload, parent_event_id, policy_result FROM audit_auditentry WHERE kind = %s ORDER BY seq",
             [kind],
         )
         names = [column[0] for column in cursor.description]
