@@ -1,0 +1,144 @@
+"""From a message to the call that is judged: its verb, what it touches, and the document the policy reads."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from hashlib import sha256
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+import orjson
+
+from apps.decision.types import JSON, Action, Agent, Call, Requester, Server
+from apps.gateway.messages import Message
+from apps.gateway.methods import Method
+from apps.gateway.verbs import verb_of
+
+# Which arguments name the thing a call touches, first hit counts. The rules read all arguments besides.
+RESOURCE_ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "filesystem": ("path", "file_path", "filepath", "filename", "file", "directory", "dir", "source", "uri"),
+        "github": ("repository", "repo", "full_name", "owner", "org"),
+        "database": ("table", "table_name", "collection", "database", "schema", "sql", "query"),
+        "slack": ("channel", "channel_id", "user", "user_id"),
+        "web": ("url", "uri", "href", "domain", "query"),
+    }
+)
+_GENERIC = ("resource", "uri", "url", "path", "file", "table", "channel", "repository", "repo", "name", "id")
+
+_WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
+_SORTED = orjson.OPT_SORT_KEYS
+
+
+def call_of(message: Message, method: Method, server: Server, params: Mapping[str, JSON]) -> Call:
+    name = name_in(params, method)
+    arguments = arguments_of(message.method, params)
+    action = method.action
+    if message.method == "tools/call":
+        action = action_of(server, name)
+    resource, count = touched(server.kind, name if message.method != "tools/call" else "", arguments)
+    return Call(
+        server=server.name,
+        method=message.method,
+        tool=name,
+        action=action,
+        resource=resource,
+        resource_kind=server.kind,
+        resource_count=count,
+        arguments=arguments,
+        input_hash=sha256(orjson.dumps(arguments, option=_SORTED)).hexdigest(),
+    )
+
+
+def action_of(server: Server, tool: str) -> Action:
+    named = server.tool_actions.get(tool)
+    try:
+        return Action(named) if named else verb_of(tool)
+    except ValueError:
+        return Action.EXECUTE
+
+
+def name_in(params: Mapping[str, JSON], method: Method) -> str:
+    for where in method.name:
+        value: JSON = params
+        for step in where.split("."):
+            value = value.get(step) if isinstance(value, dict) else None
+        if isinstance(value, str):
+            return value
+    return ""
+
+
+def arguments_of(method: str, params: Mapping[str, JSON]) -> JSON:
+    """What the policy judges: a tool's or prompt's arguments, or else all params but the protocol's envelope."""
+    if method in _WITH_ARGUMENTS:
+        arguments = params.get("arguments")
+        return {} if arguments is None else arguments
+    return {key: value for key, value in params.items() if key != "_meta"} if "_meta" in params else params
+
+
+def touched(kind: str, named: str, arguments: JSON) -> tuple[str, int]:
+    """What a call touches, as written, and how many such things."""
+    if named:
+        return _plain_uri(kind, named), 1
+    if not isinstance(arguments, dict):
+        return "", 1
+    count = max((len(value) for value in arguments.values() if isinstance(value, list)), default=1) or 1
+    for key in RESOURCE_ARGUMENTS.get(kind, _GENERIC):
+        value = arguments.get(key)
+        if isinstance(value, str):
+            if kind == "github" and key == "owner" and isinstance(arguments.get("repo"), str):
+                return f"{value}/{arguments['repo']}", count
+            return _plain_uri(kind, value), count
+    for value in arguments.values():
+        if isinstance(value, list) and value and isinstance(value[0], str):
+            return value[0], count
+    return "", count
+
+
+def _plain_uri(kind: str, value: str) -> str:
+    if kind == "filesystem" and value.startswith("file://"):
+        try:
+            return urlsplit(value).path or value
+        except ValueError:
+            return value
+    return value
+
+
+def document(call: Call, agent: Agent, requester: Requester, arguments: JSON) -> dict[str, JSON]:
+    """What the policy reads. `arguments` are those that would be forwarded."""
+    return {
+        "agent": {
+            "id": agent.id,
+            "name": agent.name,
+            "status": agent.status,
+            "roles": list(agent.roles),
+            "permissions": list(agent.permissions),
+            "risk_tier": agent.risk_tier,
+        },
+        "request": {
+            "method": call.method,
+            "tool_name": call.tool,
+            "action": call.action.value,
+            "resource": call.resource,
+            "resource_kind": call.resource_kind,
+            "resource_count": call.resource_count,
+            "parameters": arguments if isinstance(arguments, dict) else {},
+            "mcp_server": call.server,
+        },
+        "context": {},
+        "requester": {"id": requester.id, "channel": requester.channel, "verified": requester.verified},
+        "workflow_session": None,
+        "delegation": None,
+    }
+
+
+def subscribed(message: Message) -> tuple[str, ...]:
+    """The resources that a `subscriptions/listen` names."""
+    if message.method != "subscriptions/listen":
+        return ()
+    wanted = message.params.get("notifications")
+    uris = wanted.get("resourceSubscriptions") if isinstance(wanted, dict) else None
+    return tuple(uri for uri in uris if isinstance(uri, str)) if isinstance(uris, list) else ()
+
+
+def of_resource(call: Call, uri: str) -> Call:
+    return replace(call, tool=uri, resource=_plain_uri(call.resource_kind, uri), action=Action.READ)

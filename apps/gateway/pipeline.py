@@ -1,0 +1,86 @@
+"""The way of one client message: screen, ask, conclude, record. Facts were gathered at the door; the exchange acts.
+
+Whatever returns from here is in the log already.
+"""
+
+from dataclasses import dataclass, replace
+
+from apps.decision import pipeline as judgement
+from apps.decision.events import Entry, EventKind
+from apps.decision.scan.redact import redact
+from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding
+from apps.gateway import calls, entries, methods
+from apps.gateway.context import Request
+from apps.gateway.io import Io
+from apps.gateway.messages import Message
+from apps.gateway.methods import Care, Method
+from apps.gateway.payloads import payload_of
+from apps.gateway.visibility import could_allow
+
+_RECORDED = Decision(Effect.ALLOW, "", "", "record")
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A message and what became of it. `params` are those that were judged, and the only ones to forward."""
+
+    message: Message
+    method: Method
+    params: dict[str, JSON]
+    decision: Decision
+    entry: Entry
+    hidden: bool = False
+
+    @property
+    def allowed(self) -> bool:
+        return self.decision.effect is Effect.ALLOW
+
+
+async def govern(io: Io, request: Request, message: Message) -> Judged:
+    """Raises Unavailable when the log does not take the entry: then nothing may be forwarded."""
+    facts, method = request.facts, methods.from_client(message.method)
+    sent = message.params if message.method else {"result": message.result, "error": message.error}
+    findings = facts.book.scan_dlp(sent)
+    call = logged = calls.call_of(message, method, facts.server, sent)
+    params = clean = sent
+    if findings:
+        params = _redacted(sent, findings)
+        clean = redact(sent, findings)
+        logged = replace(calls.call_of(message, method, facts.server, clean), input_hash=call.input_hash)
+    decision = judgement.screen(call, facts, findings)
+    if decision is None:
+        decision = _ask(facts, message, method, call, params, findings)
+    kind = EventKind.MESSAGE_RECORDED if decision.stage == "record" else EventKind.CALL_DECISION
+    payload = payload_of(facts.book, message.method, sent, clean)
+    entry = entries.decision_entry(request, logged, decision, payload, kind)
+    await io.record(request.schema, entry)
+    return Judged(message, method, params, decision, entry, _hidden(facts, message, method, call, decision))
+
+
+def _redacted(sent: dict[str, JSON], findings: tuple[Finding, ...]) -> dict[str, JSON]:
+    """What goes out: without the findings whose action is redact. Those that are only logged stay."""
+    wanted = tuple(finding for finding in findings if finding.action is DlpAction.REDACT)
+    return redact(sent, wanted) if wanted else sent  # type: ignore[no-any-return]  # an object stays an object
+
+
+def _ask(
+    facts: Facts, message: Message, method: Method, call: Call, params: dict[str, JSON], findings: tuple[Finding, ...]
+) -> Decision:
+    """One question to the policy; for a subscription to resources, one per resource, and every one must be allowed."""
+    agent, requester, authorize = facts.caller.agent, facts.requester, facts.book.authorize
+    if method.care is Care.DECIDE:
+        arguments = calls.arguments_of(message.method, params) if findings else call.arguments
+        return judgement.conclude(findings, authorize(calls.document(call, agent, requester, arguments)))
+    for uri in calls.subscribed(message):
+        document = calls.document(calls.of_resource(call, uri), agent, requester, {})
+        decision = judgement.conclude(findings, authorize(document))
+        if decision.effect is not Effect.ALLOW:
+            return decision
+    return Decision(Effect.ALLOW, "", "", "record", findings) if findings else _RECORDED
+
+
+def _hidden(facts: Facts, message: Message, method: Method, call: Call, decision: Decision) -> bool:
+    """Whether this caller may not even know of the thing: when policy could never allow it, whatever the arguments."""
+    if decision.stage != "policy" or decision.effect is not Effect.DENY or not method.header:
+        return False
+    return not could_allow(facts, message.method, call.tool)

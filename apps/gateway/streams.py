@@ -1,0 +1,107 @@
+"""GET and DELETE of the stateful era: the stream of what answers nothing, resumption, and the end of a session."""
+
+from contextlib import aclosing
+
+from apps.decision import pipeline as judgement
+from apps.decision.errors import AppError
+from apps.decision.events import EventKind
+from apps.decision.types import Action, Call, Decision, Effect
+from apps.gateway import answers, entries, wire
+from apps.gateway.context import Request
+from apps.gateway.door import Door
+from apps.gateway.errors import DENIED, CallerGone
+from apps.gateway.inbound import passed
+from apps.gateway.io import Io
+from apps.gateway.limits import Limits
+from apps.gateway.load import Load
+from apps.gateway.messages import INVALID_REQUEST, ProtocolError, dumps, error_body
+from apps.gateway.relay import Relay
+from apps.gateway.transports.base import Reply
+from apps.gateway.upstreams import Upstreams
+
+OPENED, RESUMED, ENDED = "stream/open", "stream/resume", "session/end"
+
+
+class Streams:
+    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load) -> None:
+        self._io = io
+        self._door = door
+        self._upstreams = upstreams
+        self._limits = limits
+        self._load = load
+
+    async def listen(self, request: Request) -> None:
+        last_event_id = request.headers.get(b"last-event-id", b"").decode("latin-1")[:1000]
+        self._need_session(request)
+        if not await self._permitted(request, RESUMED if last_event_id else OPENED):
+            return
+        with self._load.as_stream():
+            try:
+                with wire.Watch(request.receive, self._limits.call_seconds) as watch:
+                    reply = await self._upstreams.listen(request, last_event_id)
+                    if reply is None:
+                        body = error_body(None, INVALID_REQUEST, "Conflict: Only one SSE stream is allowed per session")
+                        await wire.answer(request.send, 409, dumps(body))
+                        return
+                    watch.allow(self._limits.stream_seconds)
+                    try:
+                        await self._pass_on(request, reply)
+                    finally:
+                        await reply.close()
+            except CallerGone:
+                pass
+            finally:
+                self._io.record_soon(
+                    request.schema, entries.message_entry(request, "stream/close", messages=dict(request.counts))
+                )
+
+    async def end(self, request: Request) -> None:
+        self._need_session(request)
+        if not await self._permitted(request, ENDED):
+            return
+        status = await self._upstreams.end(request)
+        await wire.answer(request.send, status)
+
+    async def _pass_on(self, request: Request, reply: Reply) -> None:
+        relay = Relay(request, self._load)
+        if reply.stream is None:
+            if reply.message is not None:
+                await relay.answer(reply.message, reply.status)
+            else:
+                await wire.answer(request.send, 405, b"", [(b"allow", b"POST, DELETE")])
+            return
+        await relay.begin()
+        try:
+            async with aclosing(relay.pulses(reply.stream)) as pulses:
+                async for incoming in pulses:
+                    if not await self._door.still_open(request):
+                        break
+                    if incoming is None:
+                        await relay.ping()
+                    elif incoming.message is None:
+                        await relay.mark(incoming)
+                    else:
+                        await relay.event(passed(self._io, request, None, incoming.message), incoming)
+        except AppError:
+            pass  # the stream ends here; the client opens another and learns then what is wrong
+        await wire.end_stream(request.send)
+
+    def _need_session(self, request: Request) -> None:
+        if request.session_id:
+            return
+        if request.facts.server.transport == "stdio":
+            raise ProtocolError(INVALID_REQUEST, "Bad Request: Missing session ID")
+
+    async def _permitted(self, request: Request, what: str) -> bool:
+        """Stopped tenants and agents open nothing; whoever may, leaves an entry first."""
+        facts = request.facts
+        call = Call(facts.server.name, what, "", Action.READ, "", facts.server.kind, 1, {}, "")
+        decision = judgement.screen(call, facts, ()) or Decision(Effect.ALLOW, "", "", "record")
+        allowed = decision.effect is Effect.ALLOW
+        kind = EventKind.MESSAGE_RECORDED if allowed else EventKind.CALL_DECISION
+        entry = entries.decision_entry(request, call, decision, None, kind)
+        await self._io.record(request.schema, entry)
+        if not allowed:
+            body = error_body(None, DENIED, decision.reason, answers.account(decision, entry.id))
+            await wire.answer(request.send, 403, dumps(body))
+        return allowed

@@ -1,0 +1,162 @@
+"""Children for stdio backends: one per governed session, or one per agent and server in the stateless era.
+
+A child lives in one gateway process. Another process does not know its sessions and answers 404, at which clients
+start anew; a balancer that keeps a session with its process (by `Mcp-Session-Id`) spares them that. A child that
+ends on its own is started again for the next message, after a pause that grows while it keeps ending.
+"""
+
+import asyncio
+import time
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Final
+
+from apps.decision.errors import RateLimited, UpstreamFailed
+from apps.decision.types import JSON, Server
+from apps.gateway.limits import Limits
+from apps.gateway.messages import Message
+from apps.gateway.transports.base import Reply
+from apps.gateway.transports.conversation import Conversation
+
+FIRST_PAUSE: Final = 0.5
+LONGEST_PAUSE: Final = 30.0
+_INITIALIZED: Final = Message(None, "notifications/initialized", {}, has_params=False)
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """How often a server's child ended on its own in a row, and until when no new one is started."""
+
+    times: int = 0
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose child: `session` is empty for the shared child of the stateless era."""
+
+    schema: str
+    agent: str
+    server: str
+    session: str = ""
+
+
+class StdioTransport:
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._conversations: dict[Place, Conversation] = {}
+        self._trouble: dict[Hashable, _Trouble] = {}
+        self._locks: dict[Place, asyncio.Lock] = {}
+
+    async def close(self) -> None:
+        conversations = list(self._conversations.values())
+        self._conversations.clear()
+        await asyncio.gather(*(conversation.close() for conversation in conversations))
+
+    def pids(self) -> list[int]:
+        return [conversation.pid for conversation in self._conversations.values() if conversation.alive]
+
+    def knows(self, place: Place) -> bool:
+        return place in self._conversations
+
+    async def open(self, place: Place, server: Server, opening: Message) -> Reply:
+        """A new session: a new child, and what it says to `initialize`."""
+        conversation = self._make(place, server)
+        conversation.opening = opening
+        try:
+            return await self._begin(place, conversation, opening)
+        except BaseException:
+            await self.end(place)
+            raise
+
+    async def ask(self, place: Place, server: Server, message: Message, params: dict[str, JSON]) -> Reply:
+        conversation = await self._ready(place, server)
+        try:
+            reply = await conversation.ask(message, params)
+        except UpstreamFailed:
+            if not conversation.alive:
+                self._note_trouble(place)
+            raise
+        self._trouble.pop((place.schema, place.server), None)
+        return reply
+
+    async def tell(self, place: Place, server: Server, message: Message, params: dict[str, JSON]) -> None:
+        await (await self._ready(place, server)).tell(message, params)
+
+    async def listen(self, place: Place, server: Server) -> Reply | None:
+        return (await self._ready(place, server)).listen()
+
+    async def end(self, place: Place) -> None:
+        conversation = self._conversations.pop(place, None)
+        self._locks.pop(place, None)
+        if conversation is not None:
+            await conversation.close()
+
+    async def reap(self) -> None:
+        """End what nobody has used for a while."""
+        now = time.monotonic()
+        for place, conversation in list(self._conversations.items()):
+            idle = self._limits.session_idle_seconds if place.session else self._limits.child_idle_seconds
+            if not conversation.busy and now - conversation.used_at > idle:
+                await self.end(place)
+
+    async def _ready(self, place: Place, server: Server) -> Conversation:
+        """A conversation with a living child that runs what the registry says now."""
+        conversation = self._conversations.get(place)
+        if conversation is not None and conversation.alive and _same(conversation.server, server):
+            conversation.used_at = time.monotonic()
+            return conversation
+        lock = self._locks.setdefault(place, asyncio.Lock())
+        async with lock:
+            conversation = self._conversations.get(place)
+            if conversation is not None and conversation.alive and _same(conversation.server, server):
+                return conversation
+            opening = conversation.opening if conversation is not None else None
+            if conversation is not None:
+                self._conversations.pop(place, None)
+                await conversation.close()
+            renewed = self._make(place, server)
+            renewed.opening = opening
+            if opening is None:
+                await self._start(place, renewed)
+            else:
+                reply = await self._begin(place, renewed, opening)
+                await reply.close()
+                await renewed.tell(_INITIALIZED, {})
+            return renewed
+
+    def _make(self, place: Place, server: Server) -> Conversation:
+        mine = sum(1 for other in self._conversations if (other.schema, other.agent) == (place.schema, place.agent))
+        if len(self._conversations) >= self._limits.children or mine >= self._limits.children_per_agent:
+            raise RateLimited("Too many backend processes are running", code="too_many_processes", retry_after=5)
+        conversation = Conversation(server, self._limits, shared=not place.session)
+        conversation.used_at = time.monotonic()
+        self._conversations[place] = conversation
+        return conversation
+
+    async def _begin(self, place: Place, conversation: Conversation, opening: Message) -> Reply:
+        await self._start(place, conversation)
+        try:
+            return await conversation.ask(opening, opening.params)
+        except UpstreamFailed:
+            self._note_trouble(place)
+            raise
+
+    async def _start(self, place: Place, conversation: Conversation) -> None:
+        trouble = self._trouble.get((place.schema, place.server))
+        pause = trouble.until - time.monotonic() if trouble is not None else 0.0
+        if pause > 0:
+            raise UpstreamFailed(
+                "The backend's process keeps ending", code="upstream_keeps_ending", retry_after=int(pause) + 1
+            )
+        await conversation.start()
+
+    def _note_trouble(self, place: Place) -> None:
+        trouble = self._trouble.setdefault((place.schema, place.server), _Trouble())
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(trouble.times, 10))
+        trouble.times += 1
+        trouble.until = time.monotonic() + pause
+
+
+def _same(one: Server, other: Server) -> bool:
+    return one is other or (one.command == other.command and dict(one.environment) == dict(other.environment))
