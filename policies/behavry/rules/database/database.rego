@@ -127,6 +127,7 @@ verdicts contains {
 }
 
 _statements contains statement if {
+	input.request.resource_kind == "database"
 	some value in words.texts
 	some form in _forms(value)
 	some statement in split(form, ";")

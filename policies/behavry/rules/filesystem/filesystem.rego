@@ -110,7 +110,10 @@ verdicts contains {
 	input.request.resource_count > 20
 }
 
-_roots contains words.plain_path(root) if some root in data.behavry.tenant[_].filesystem_roots
+_roots contains words.plain_path(root) if {
+	input.request.resource_kind == "filesystem"
+	some root in data.behavry.contributions.filesystem_roots
+}
 
 _absolute(path) if startswith(path, "/")
 

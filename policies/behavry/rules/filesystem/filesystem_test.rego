@@ -101,7 +101,7 @@ _rooted(call) := {verdict.policy | some verdict in verdicts} if {
 	verdicts := filesystem.verdicts with input.agent as call.agent
 		with input.request as call.request
 		with input.requester as call.requester
-		with data.behavry.tenant as {"files": {"filesystem_roots": ["/srv/data/"]}}
+		with data.behavry.contributions as {"filesystem_roots": ["/srv/data/"]}
 }
 
 _policies(call) := {verdict.policy | some verdict in verdicts} if {

@@ -6,7 +6,7 @@ package behavry.rules.github
 
 import data.behavry.words
 
-_tool := lower(input.request.tool_name)
+_tool := lower(input.request.tool_name) if input.request.resource_kind == "github"
 
 _protected_branch := `^(refs/heads/)?(main|master|trunk|production|release([/-].*)?)$`
 
@@ -116,6 +116,7 @@ verdicts contains {
 }
 
 _branches contains lower(value) if {
+	input.request.resource_kind == "github"
 	some key in {"branch", "ref", "base", "base_branch", "target_branch", "name"}
 	value := input.request.parameters[key]
 	is_string(value)

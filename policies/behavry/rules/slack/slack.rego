@@ -6,7 +6,7 @@ package behavry.rules.slack
 
 import data.behavry.words
 
-_tool := lower(input.request.tool_name)
+_tool := lower(input.request.tool_name) if input.request.resource_kind == "slack"
 
 # METADATA
 # title: A message that wakes everybody

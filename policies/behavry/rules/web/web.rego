@@ -74,6 +74,7 @@ verdicts contains {
 _governed if input.request.resource_kind in {"web", "generic"}
 
 _hosts contains host if {
+	_governed
 	some name in words.names
 	found := regex.find_all_string_submatch_n(
 		`^\s*(?:https?|wss?):[/\\]*(?:[^/?#\\]*@)?(?:\[([^\]]*)\]|([^/?#:\\\s]*))`,
