@@ -20,6 +20,7 @@ urlpatterns = [
     path("agents/<uuid:agent_id>/rotate-secret", agents.RotateSecretView.as_view(), name="agent-rotate-secret"),
     path("sessions", sessions.SessionsView.as_view(), name="sessions"),
     path("sessions/<uuid:session_id>", sessions.SessionView.as_view(), name="session"),
+    path("sessions/<uuid:session_id>/events", sessions.SessionEventsView.as_view(), name="session-events"),
     path("sessions/<uuid:session_id>/revoke", sessions.RevokeSessionView.as_view(), name="session-revoke"),
     path("access-tokens", access_tokens.AccessTokensView.as_view(), name="access-tokens"),
     path("access-tokens/<uuid:token_id>", access_tokens.AccessTokenView.as_view(), name="access-token"),

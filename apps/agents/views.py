@@ -14,7 +14,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, UnsupportedMediaType
 from rest_framework.parsers import FormParser, JSONParser
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -55,8 +54,8 @@ class TokenRefusal(serializers.Serializer[Any]):
 class TokenView(APIView):
     """Speaks RFC 6749 in success and failure, not problem documents."""
 
-    authentication_classes: list[type] = []  # noqa: RUF012 - DRF's own form
-    permission_classes: list[type[BasePermission]] = []  # noqa: RUF012 - DRF's own form
+    authentication_classes = ()
+    permission_classes = ()
     parser_classes = (FormParser, JSONParser)
 
     @extend_schema(

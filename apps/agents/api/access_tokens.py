@@ -57,7 +57,7 @@ class AccessTokenPage(serializers.Serializer[Any]):
 
 
 class AccessTokensView(APIView):
-    permission_classes = [at_least(Role.VIEWER)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(
         operation_id="access_tokens_list",
@@ -88,7 +88,7 @@ class AccessTokensView(APIView):
 
 
 class AccessTokenView(APIView):
-    permission_classes = [at_least(Role.VIEWER)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(operation_id="access_tokens_get", responses=AccessTokenSerializer)
     def get(self, request: Request, token_id: UUID) -> Response:

@@ -123,9 +123,10 @@ class AgentView(APIView):
 
 
 class _StatusView(APIView):
-    permission_classes = [at_least(Role.ADMIN)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.ADMIN),)
     act: Callable[..., Agent]
 
+    @extend_schema(request=Reason, responses=AgentSerializer)
     def post(self, request: Request, agent_id: UUID) -> Response:
         given = Reason(data=request.data)
         given.is_valid(raise_exception=True)
@@ -133,28 +134,24 @@ class _StatusView(APIView):
         return Response(AgentSerializer(agent).data)
 
 
-@extend_schema(operation_id="agents_suspend", request=Reason, responses=AgentSerializer)
 class SuspendView(_StatusView):
     act = staticmethod(services.suspend)
 
 
-@extend_schema(operation_id="agents_resume", request=Reason, responses=AgentSerializer)
 class ResumeView(_StatusView):
     act = staticmethod(services.resume)
 
 
-@extend_schema(operation_id="agents_revoke", request=Reason, responses=AgentSerializer)
 class RevokeView(_StatusView):
     act = staticmethod(services.revoke)
 
 
-@extend_schema(operation_id="agents_deprovision", request=Reason, responses=AgentSerializer)
 class DeprovisionView(_StatusView):
     act = staticmethod(services.deprovision)
 
 
 class RotateSecretView(APIView):
-    permission_classes = [at_least(Role.ADMIN)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.ADMIN),)
 
     @extend_schema(operation_id="agents_rotate_secret", request=Rotation, responses=AgentWithSecret)
     def post(self, request: Request, agent_id: UUID) -> Response:

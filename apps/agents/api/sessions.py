@@ -13,6 +13,9 @@ from rest_framework.views import APIView
 from apps.agents import services
 from apps.agents.api.strict import Reason
 from apps.agents.models import Session
+from apps.audit import documents
+from apps.audit.api import EntryPageSerializer
+from apps.audit.models import AuditEntry
 from apps.decision.errors import BadInput, NotFound
 from apps.tenants.api import KeysetPage
 from apps.tenants.roles import Role, actor_of, at_least
@@ -45,7 +48,7 @@ class SessionPage(serializers.Serializer[Any]):
 
 
 class SessionsView(APIView):
-    permission_classes = [at_least(Role.VIEWER)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(
         operation_id="sessions_list",
@@ -81,7 +84,7 @@ class SessionsView(APIView):
 
 
 class SessionView(APIView):
-    permission_classes = [at_least(Role.VIEWER)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(operation_id="sessions_get", responses=SessionSerializer)
     def get(self, request: Request, session_id: UUID) -> Response:
@@ -91,8 +94,24 @@ class SessionView(APIView):
         return Response(SessionSerializer(session).data)
 
 
+class SessionEventsView(APIView):
+    permission_classes = (at_least(Role.VIEWER),)
+
+    @extend_schema(
+        operation_id="sessions_events",
+        parameters=[OpenApiParameter("limit", int), OpenApiParameter("cursor", str)],
+        responses=EntryPageSerializer,
+    )
+    def get(self, request: Request, session_id: UUID) -> Response:
+        """What the log says about the session, newest first."""
+        if not Session.objects.filter(pk=session_id).exists():
+            raise NotFound("There is no such session.")
+        page = KeysetPage.of(request, AuditEntry.objects.filter(session_id=str(session_id)), key="seq")
+        return Response(page.body(lambda found: [documents.document(row) for row in found]))
+
+
 class RevokeSessionView(APIView):
-    permission_classes = [at_least(Role.ADMIN)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.ADMIN),)
 
     @extend_schema(operation_id="sessions_revoke", request=Reason, responses=SessionSerializer)
     def post(self, request: Request, session_id: UUID) -> Response:

@@ -34,7 +34,7 @@ class KeyRotation(StrictMixin, serializers.Serializer[Any]):
 
 
 class SigningKeysView(APIView):
-    permission_classes = [at_least(Role.VIEWER)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(operation_id="signing_keys_list", responses=SigningKeyPage)
     def get(self, request: Request) -> Response:
@@ -43,7 +43,7 @@ class SigningKeysView(APIView):
 
 
 class RotateSigningKeyView(APIView):
-    permission_classes = [at_least(Role.ADMIN)]  # noqa: RUF012 - DRF's own form
+    permission_classes = (at_least(Role.ADMIN),)
 
     @extend_schema(operation_id="signing_keys_rotate", request=KeyRotation, responses={201: SigningKeySerializer})
     def post(self, request: Request) -> Response:

@@ -64,8 +64,10 @@ def update_server(server_id: UUID, *, actor: str, changes: Mapping[str, Any]) ->
     before = _facts(server)
     for name in CHANGEABLE & set(changes):
         setattr(server, name, changes[name])
-    touched = [name for name in SECRETS if changes.get(name)]
-    _seal_secrets(server, {name: _merged(unsealed(server, name), changes[name]) for name in touched})
+    known = {name: unsealed(server, name) for name in SECRETS if changes.get(name)}
+    merged = {name: _merged(values, changes[name]) for name, values in known.items()}
+    touched = [name for name in known if merged[name] != known[name]]
+    _seal_secrets(server, {name: merged[name] for name in touched})
     _check(server)
     after = _facts(server)
     changed = sorted({name for name in after if after[name] != before[name]} | set(touched))

@@ -1,0 +1,70 @@
+"""A session's counters are what the log says: no more after a repetition, no less after a crash, nobody else's."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from apps.agents import reader, services, tasks
+from apps.agents.models import Session
+from apps.agents.tests.builders import make_agent
+from apps.audit import readers
+from apps.audit import services as audit
+from apps.decision.events import EventKind
+from apps.tenants.context import in_tenant
+
+AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+FINDING = {"scanner": "dlp", "rule": "aws_access_key", "severity": "critical"}
+
+
+def open_session(schema: str) -> str:
+    made = make_agent(schema)
+    with in_tenant(schema):
+        return services.issue_token(client_id=made.agent.client_id, client_secret=made.client_secret).session_id
+
+
+def record(schema: str, session: str, kind: EventKind = EventKind.CALL_DECISION, **fields: Any) -> None:
+    with in_tenant(schema):
+        audit.record(kind, actor="agent:x", session_id=session, **{"method": "tools/call", "at": AT, **fields})
+
+
+def counters(schema: str, session: str) -> tuple[int, int, int, datetime | None]:
+    readers.drain(reader.SESSIONS, schema, owner="test")
+    with in_tenant(schema):
+        row = Session.objects.get(pk=UUID(session))
+    return row.tool_call_count, row.denied_count, row.dlp_hit_count, row.last_seen_at
+
+
+def test_it_counts_calls_denials_and_hits(acme: str) -> None:
+    session = open_session(acme)
+    assert counters(acme, session) == (0, 0, 0, None)
+    record(acme, session, policy_result="allow")
+    record(acme, session, policy_result="deny", dlp_findings=(FINDING, {**FINDING, "scanner": "injection"}))
+    record(acme, session, policy_result="escalate", method="resources/read")
+    record(acme, session, EventKind.CALL_OUTCOME, dlp_findings=(FINDING,), at=AT + timedelta(seconds=9))
+    record(acme, session, EventKind.MESSAGE_RECORDED, method="ping", at=AT + timedelta(seconds=3))
+    assert counters(acme, session) == (2, 1, 2, AT + timedelta(seconds=9))
+
+
+def test_it_counts_nothing_twice(acme: str) -> None:
+    session = open_session(acme)
+    record(acme, session, policy_result="allow")
+    assert counters(acme, session) == counters(acme, session)
+    record(acme, session, policy_result="allow", at=AT - timedelta(hours=1))
+    assert counters(acme, session) == (2, 0, 0, AT)
+
+
+def test_it_passes_over_what_is_no_session(acme: str, globex: str) -> None:
+    session, neighbour = open_session(acme), open_session(globex)
+    for other in ("", "not-a-uuid", neighbour):
+        record(acme, other, policy_result="deny")
+    assert counters(acme, session) == (0, 0, 0, None)
+    assert counters(globex, neighbour) == (0, 0, 0, None)
+
+
+def test_it_runs_as_a_task(acme: str) -> None:
+    session = open_session(acme)
+    record(acme, session, policy_result="allow")
+    assert tasks.count_sessions(acme) > 0
+    assert counters(acme, session)[0] == 1
+    assert tasks.close_sessions(acme) == 0
+    assert all(getattr(task, "takes_schema", False) for task in (tasks.count_sessions, tasks.close_sessions))
