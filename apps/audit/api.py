@@ -1,6 +1,6 @@
 """REST doors of the log: look, export, verify, acknowledge. Nothing here can change an entry."""
 
-from typing import Any, ClassVar
+from typing import Any
 from uuid import UUID
 
 from django.core.handlers.asgi import ASGIRequest
@@ -80,7 +80,7 @@ PAGING = [OpenApiParameter("limit", OpenApiTypes.INT), OpenApiParameter("cursor"
 
 
 class Events(APIView):
-    permission_classes: ClassVar = [at_least(Role.VIEWER)]
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(operation_id="audit_events_list", parameters=[*FILTERS, *PAGING], responses=EntryPageSerializer)
     def get(self, request: Request) -> Response:
@@ -91,7 +91,7 @@ class Events(APIView):
 
 
 class Event(APIView):
-    permission_classes: ClassVar = [at_least(Role.VIEWER)]
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(operation_id="audit_events_retrieve", responses=EntrySerializer)
     def get(self, request: Request, event_id: UUID) -> Response:
@@ -103,7 +103,7 @@ class Event(APIView):
 
 
 class Export(APIView):
-    permission_classes: ClassVar = [at_least(Role.VIEWER)]
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(
         operation_id="audit_export",
@@ -134,7 +134,7 @@ class Export(APIView):
 
 
 class Verify(APIView):
-    permission_classes: ClassVar = [at_least(Role.VIEWER)]
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(
         operation_id="audit_verify",
@@ -161,7 +161,7 @@ class Verify(APIView):
 
 
 class Breaks(APIView):
-    permission_classes: ClassVar = [at_least(Role.VIEWER)]
+    permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(
         operation_id="audit_chain_breaks_list",
@@ -179,7 +179,7 @@ class Breaks(APIView):
 
 
 class Acknowledge(APIView):
-    permission_classes: ClassVar = [at_least(Role.ANALYST)]
+    permission_classes = (at_least(Role.ANALYST),)
 
     @extend_schema(
         operation_id="audit_chain_breaks_acknowledge",

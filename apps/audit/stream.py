@@ -32,7 +32,7 @@ _HEADERS = [
 
 
 def owns(scope: Scope) -> bool:
-    return scope["type"] == "http" and scope["path"] == PATH
+    return bool(scope["type"] == "http" and scope["path"] == PATH)
 
 
 async def stream(scope: Scope, receive: Receive, send: Send) -> None:
@@ -104,7 +104,8 @@ def _wanted(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name.lower() == b"last-event-id":
             return str(value.decode("latin-1").strip())
-    return parse_qs(scope.get("query_string", b"").decode("latin-1")).get("after", [""])[0]
+    query: bytes = scope.get("query_string", b"")
+    return parse_qs(query.decode("latin-1")).get("after", [""])[0]
 
 
 def _method_not_allowed() -> AppError:

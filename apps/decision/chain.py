@@ -2,8 +2,8 @@
 
 Pure and deterministic. Refuses floats, since no two languages print them alike, and anything else JSON cannot hold.
 
-Canonical bytes (`hash_version` 1) are what `json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)`
-gives, as UTF-8: keys in code point order, no white space, numbers only as integers of at most 64 bits. A Decimal is a
+Canonical bytes (`hash_version` 1) are the UTF-8 of `json.dumps(body, sort_keys=True, separators=(",", ":"),
+ensure_ascii=False)`: keys in code point order, no white space, numbers only as integers of at most 64 bits. A Decimal is a
 string in fixed notation without trailing zeros, a UUID its lower-case text, a time UTC with six digits and a Z. NUL
 becomes U+2400 and a lone surrogate U+FFFD before hashing and storing, because no database column can hold them. The
 payload is the string of its own JSON text, so that what a caller sent is kept exactly, floats included.

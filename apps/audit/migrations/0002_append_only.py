@@ -140,7 +140,7 @@ BEGIN
         RAISE EXCEPTION 'a month is named by its first day, not %', month;
     END IF;
     SELECT c.audit_retention_days INTO days FROM public.tenants_tenantconfig c
-    JOIN public.tenants_tenant t ON t.id = c.tenant_id WHERE t.schema_name = name;
+    JOIN public.tenants_tenant t ON t.id = c.tenant_id WHERE t.schema_name = behavry_audit_drop_month.name;
     IF days IS NULL OR (month + interval '1 month')::timestamptz > clock_timestamp() - make_interval(days => days) THEN
         RAISE EXCEPTION 'the month % of % is not past its retention', month, name;
     END IF;

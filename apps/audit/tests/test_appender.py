@@ -1,0 +1,270 @@
+"""Group commit: durable when it returns, ordered, safe among processes, and never a success that was not committed."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.audit import services, verification
+from apps.audit.appender import Appender, redis_nudge
+from apps.audit.models import AuditEntry
+from apps.audit.tests.builders import app_dsn, as_owner, make_entry
+from apps.decision.errors import BadInput, Unavailable
+from apps.decision.events import EventKind
+from apps.tenants.context import in_tenant, tenant_key
+from apps.tenants.redis import async_redis, redis_client
+
+CHILD = """
+import asyncio, sys
+import django
+django.setup()
+from apps.audit.appender import Appender
+from apps.audit.tests.builders import app_dsn, make_entry
+
+async def main():
+    appender = Appender(app_dsn(), max_batch=7)
+    for _ in range(20):
+        await asyncio.gather(*(appender.append(sys.argv[1], make_entry(actor=sys.argv[2])) for _ in range(10)))
+    await appender.close()
+
+asyncio.run(main())
+"""
+
+
+def kill_the_blocked_writer(schema: str) -> None:
+    """Wait until the appender's connection waits for the head, then end it from the server's side."""
+    with as_owner(schema) as owner:
+        while not owner.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE application_name = 'behavry log' AND wait_event_type = 'Lock' AND query LIKE %s",
+            [f"%{schema}%"],
+        ).fetchall():
+            pass
+
+
+def check(schema: str, entries: int) -> None:
+    with in_tenant(schema):
+        report = verification.walk()
+        assert (report.count, report.entries, report.to_seq) == (0, entries, entries)
+
+
+def test_it_answers_with_the_place_of_each_entry(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+
+    async def main() -> list[services.Position]:
+        appender = Appender(app_dsn(), max_batch=10)
+        entries = [make_entry(target=str(number)) for number in range(25)]
+        positions = await asyncio.gather(*(appender.append(schema, entry) for entry in entries))
+        await appender.close()
+        return list(positions)
+
+    positions = asyncio.run(main())
+    with in_tenant(schema):
+        rows = {row.seq: row for row in AuditEntry.objects.all()}
+    assert [rows[p.seq].target for p in positions] == [str(number) for number in range(25)]
+    assert all(rows[p.seq].event_hash == p.event_hash for p in positions)
+    check(schema, 25)
+
+
+texts = st.text(max_size=12)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(texts, texts, texts), min_size=1, max_size=20))
+def test_it_stores_any_text_so_that_it_still_verifies(acme_log: str, given_texts: list[tuple[str, str, str]]) -> None:
+    entries = [
+        make_entry(target=a, error=b, extra={"k": b}, payload=[c], dlp_findings=({"path": a},), delegation_chain=(c,))
+        for a, b, c in given_texts
+    ]
+
+    async def main() -> list[services.Position]:
+        appender = Appender(app_dsn())
+        found = await asyncio.gather(*(appender.append(acme_log, entry) for entry in entries))
+        await appender.close()
+        return list(found)
+
+    positions = asyncio.run(main())
+    with in_tenant(acme_log):
+        assert verification.walk(from_seq=positions[0].seq).count == 0
+        clean = {r.seq: (r.target, r.extra["k"]) for r in AuditEntry.objects.filter(seq__gte=positions[0].seq)}
+    for (a, b, _), position in zip(given_texts, positions, strict=True):
+        kept_a, kept_b = clean[position.seq]
+        assert kept_a == a.replace("\0", "\u2400")
+        assert kept_b == b.replace("\0", "\u2400")
+
+
+@pytest.fixture
+def acme_log(fresh_tenant: Callable[[], str]) -> str:
+    return fresh_tenant()
+
+
+@pytest.mark.processes
+def test_it_shares_a_tenant_with_other_processes(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "behavry.settings"}
+    children = [subprocess.Popen([sys.executable, "-c", CHILD, schema, name], env=env) for name in ("one", "two")]
+    with in_tenant(schema):
+        for _ in range(20):
+            services.record(EventKind.ADMIN_SIGNED_IN, actor="three")
+    assert [child.wait(60) for child in children] == [0, 0]
+    check(schema, 420)
+    with in_tenant(schema):
+        counts = [AuditEntry.objects.filter(actor=name).count() for name in ("one", "two", "three")]
+    assert counts == [200, 200, 20]
+
+
+def test_it_keeps_tenants_apart(fresh_tenant: Callable[[], str]) -> None:
+    one, two = fresh_tenant(), fresh_tenant()
+
+    async def main() -> None:
+        appender = Appender(app_dsn())
+        await asyncio.gather(*(appender.append(s, make_entry(target=s)) for s in (one, two) for _ in range(5)))
+        await appender.close()
+
+    asyncio.run(main())
+    for schema in (one, two):
+        check(schema, 5)
+        with in_tenant(schema):
+            assert set(AuditEntry.objects.values_list("target", "tenant")) == {(schema, schema)}
+
+
+def test_it_writes_the_entry_of_a_cancelled_caller_once(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+
+    async def main() -> None:
+        appender = Appender(app_dsn())
+        task = asyncio.create_task(appender.append(schema, make_entry()))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await appender.append(schema, make_entry())
+        await appender.close()
+
+    asyncio.run(main())
+    check(schema, 2)
+
+
+def test_it_fails_every_waiter_of_a_lost_batch_and_recovers(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+
+    async def main() -> None:
+        appender = Appender(app_dsn())
+        await appender.append(schema, make_entry())
+        with as_owner(schema) as owner:
+            owner.execute("BEGIN; SELECT * FROM audit_head FOR UPDATE")
+            waiting = [asyncio.create_task(appender.append(schema, make_entry())) for _ in range(3)]
+            await asyncio.to_thread(kill_the_blocked_writer, schema)
+            results = await asyncio.gather(*waiting, return_exceptions=True)
+            owner.execute("ROLLBACK")
+        assert [type(result) for result in results] == [Unavailable] * 3
+        await appender.append(schema, make_entry())
+        await appender.close()
+
+    asyncio.run(main())
+    check(schema, 2)
+
+
+def test_it_refuses_when_the_database_is_away(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+
+    async def main() -> None:
+        appender = Appender("postgresql://nobody@127.0.0.1:1/nowhere")
+        with pytest.raises(Unavailable):
+            await appender.append(schema, make_entry())
+        await appender.close()
+
+    asyncio.run(main())
+    check(schema, 0)
+
+
+def test_it_refuses_more_than_its_queue_holds(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+
+    async def main() -> None:
+        appender = Appender(app_dsn(), max_queue=3)
+        futures = [appender.enqueue(schema, make_entry()) for _ in range(3)]
+        with pytest.raises(Unavailable) as caught:
+            appender.enqueue(schema, make_entry())
+        assert caught.value.retry_after == 1
+        await asyncio.gather(*futures)
+        await appender.close()
+        with pytest.raises(Unavailable):
+            appender.enqueue(schema, make_entry())
+
+    asyncio.run(main())
+    check(schema, 3)
+
+
+def test_it_refuses_one_bad_entry_and_writes_its_neighbours(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+
+    async def main() -> list[object]:
+        appender = Appender(app_dsn())
+        entries = [make_entry(), make_entry(extra={"f": 0.5}), make_entry()]
+        found = await asyncio.gather(*(appender.append(schema, e) for e in entries), return_exceptions=True)
+        with pytest.raises(BadInput):
+            appender.enqueue('t_x"; DROP', make_entry())
+        await appender.close()
+        return list(found)
+
+    found = asyncio.run(main())
+    assert [type(item) for item in found] == [services.Position, BadInput, services.Position]
+    check(schema, 2)
+
+
+def test_it_writes_what_is_queued_when_it_closes(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+
+    async def main() -> None:
+        appender = Appender(app_dsn(), max_batch=2)
+        futures = [appender.enqueue(schema, make_entry()) for _ in range(9)]
+        await appender.close()
+        assert all(future.done() for future in futures)
+
+    asyncio.run(main())
+    check(schema, 9)
+
+
+def test_it_tells_redis_where_the_log_and_the_rulebook_are(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+    with redis_client().pubsub() as pubsub:
+        pubsub.subscribe(tenant_key(schema, "log"))
+        pubsub.get_message(timeout=5)
+
+        async def main() -> None:
+            client = async_redis()
+            appender = Appender(app_dsn(), nudge=redis_nudge(client))
+            await appender.append(schema, make_entry())
+            await appender.append(schema, make_entry(kind=EventKind.SESSION_REVOKED))
+            await appender.close()
+            await client.aclose()
+
+        asyncio.run(main())
+        last = None
+        while (message := pubsub.get_message(timeout=0.5)) is not None:
+            last = message["data"]
+    assert last == b"2"
+    assert redis_client().get(tenant_key(schema, "rulebook_version")) == b"2"
+    with in_tenant(schema):
+        assert services.head(schema).rulebook_version == 2
+
+
+def test_it_makes_the_month_when_it_is_not_there(fresh_tenant: Callable[[], str]) -> None:
+    schema = fresh_tenant()
+    with as_owner(schema) as owner:
+        counted = owner.execute("SELECT count(*) FROM pg_inherits WHERE inhparent = 'audit_entry'::regclass").fetchone()
+        assert counted == (0,)
+
+    async def main() -> None:
+        appender = Appender(app_dsn())
+        await appender.append(schema, make_entry())
+        await appender.close()
+
+    asyncio.run(main())
+    check(schema, 1)
