@@ -30,7 +30,7 @@ _ABOUT = re.compile(
 )
 _DIGIT = re.compile(rb"[0-9]")
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d(?:[T ]|$)")
-_DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|\w+=[A-Za-z_]+$")
+_DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|\w+=[A-Za-z_]+$|[A-Za-z]+/\w+$|[a-z]+(?:\.[a-z]+)+/")
 _UUID = re.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
 _STRONG_NAME = re.compile(rb"(?i)(?:api|secret|auth|client|access|private|signing)[_ .-]?(?:key|secret|token)|apikey")
 _QUOTES = (b'"', b"'", b"`")
@@ -87,12 +87,23 @@ def _password(hit: Hit) -> Hit | None:
     core = secret.strip(b"\"'`.,;:!?()[]{}_-*#")
     digits = sum(48 <= c <= 57 for c in core)
     letters = sum(chr(c).isalpha() for c in core)
-    if letters == 0 or _classes(core) < 2 or secret.startswith((b"+", b")", b",", b"]", b";")):
+    if (
+        letters == 0
+        or _classes(core) < 2
+        or (
+            # What follows a closing quote is code.
+            secret[:1] in (b"+", b")", b",", b"]", b";") and hit.after(1) != name[-1:]
+        )
+    ):
         return None
     words = wordy(core)
-    if not digits and not re.search(rb"[^0-9A-Za-z_.\-/:,\s]", core) and (words or len(core) < 10 or core.istitle()):
+    if (
+        not digits
+        and not re.search(rb"[^0-9A-Za-z_.\-/:,\s]", core)
+        and (words or not quoted or len(core) < 10 or core.istitle())
+    ):
         return None
-    if words and digits < 3 and (len(core) >= 16 or re.search(rb"[_.:/|-]", core)):
+    if words and digits < 3 and (len(core) >= 20 or re.search(rb"[_.:/|-]", core)):
         return None
     return narrowed if entropy(core) >= 1.9 else None
 

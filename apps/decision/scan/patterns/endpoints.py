@@ -26,7 +26,7 @@ _USERINFO_ESCAPED = re.compile(rb":\\/\\/(?P<user>[^:@/\s]{0,100}):(?P<secret>.{
 
 
 def weak(password: bytes, user: bytes = b"") -> bool:
-    return len(password) < 3 or placeholder(password) or password == user or _WEAK.match(password) is not None
+    return len(password) < 4 or placeholder(password) or password == user or _WEAK.match(password) is not None
 
 
 def _uri(hit: Hit) -> Hit | None:
