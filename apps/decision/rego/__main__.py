@@ -10,25 +10,40 @@ from typing import IO, Any
 
 from apps.decision.errors import AppError
 from apps.decision.rego import UNDEFINED, Compiler, EvaluationError, Problem, RegoError, load
+from apps.decision.rego.plan import read_number
 
 _DESCRIPTION = """\
 eval   reads JSON lines {"modules": {name: source}, "data": …, "input": …, "query": "data.x.y"} from standard input and
        writes one JSON line each: {"result": value}, {} where the query is undefined, or {"error": {code, message,
        problems}}. `data` and `input` may be left out. A query that binds variables ("data.a.p = x; y = 1") has as its
-       result a list of objects, one per answer. Also understood: "now_ns" (the present; default: the clock), "strict"
-       (true: a failing built-in is an error, not undefined), "entrypoint" instead of "query" ("x/y").
+       result a list of objects, one per answer; a query that only computes has the value. Also understood:
+         now_ns      the present, in nanoseconds; the clock if left out
+         strict      true: a built-in that fails is always an error; false: it is only undefined, as in OPA; left out:
+                     it is undefined, and an error where that leaves the whole query undefined
+         entrypoint  "x/y", instead of a query
+         input_term  the input as a Rego term, for what JSON cannot say
 check  compiles the modules in the given files and lists their problems as file:line:column: message.
 """
-_REF = re.compile(r'\s*[A-Za-z_]\w*(\.[A-Za-z_]\w*|\["(?:[^"\\]|\\.)*"\])*\s*')
+# data.a["b c"][0]
+_REF = re.compile(
+    r"\s*[A-Za-z_]\w*"
+    r'(\.[A-Za-z_]\w*|\[(?:"(?:[^"\\]|\\.)*"|\d+)\])*\s*'
+)
 
 
-class _BadLine(AppError):
+# OPA's own cases call it strict_error.
+_STRICT = ("strict", "strict_builtin_errors", "strict_error")
+
+
+class _BadLineError(AppError):
     code = "bad_line"
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
-        prog="python -m apps.decision.rego", description=_DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m apps.decision.rego",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="eval | check")
     commands.add_parser("eval", help="judge the policies that come as JSON lines")
@@ -65,11 +80,11 @@ def _answer(compiler: Compiler, line: bytes) -> Mapping[str, Any]:
 
 def _parse(line: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(line, parse_constant=_refuse)
+        document = json.loads(line, parse_constant=_refuse, parse_float=read_number)
     except (ValueError, RecursionError):
-        raise _BadLine("the line is not JSON") from None
+        raise _BadLineError("the line is not JSON") from None
     if not isinstance(document, dict):
-        raise _BadLine("the line is not a JSON object")
+        raise _BadLineError("the line is not a JSON object")
     return document
 
 
@@ -82,7 +97,7 @@ def _modules(document: Mapping[str, Any]) -> dict[str, str]:
     if isinstance(modules, list):
         modules = {f"module{number}.rego": source for number, source in enumerate(modules)}
     if not isinstance(modules, dict) or not all(isinstance(source, str) for source in modules.values()):
-        raise _BadLine("modules must be an object of name and source")
+        raise _BadLineError("modules must be an object of name and source")
     return modules
 
 
@@ -92,19 +107,35 @@ def _evaluate(compiler: Compiler, document: dict[str, Any]) -> Mapping[str, Any]
     if query is None and isinstance(document.get("entrypoint"), str):
         query = "data." + document["entrypoint"].replace("/", ".")
     if not isinstance(query, str) or not query.strip():
-        raise _BadLine("query must be a text such as data.x.y")
+        raise _BadLineError("query must be a text such as data.x.y")
     if type(now_ns) is not int:
-        raise _BadLine("now_ns must be an integer")
+        raise _BadLineError("now_ns must be an integer")
     plain = _REF.fullmatch(query) is not None
     plan = compiler.compile(modules, (), query=f"result = {query}" if plain else query)
     program = load(plan, document.get("data"))
-    found = program.rows(document.get("input", UNDEFINED), now_ns=now_ns, strict=document.get("strict") is True)
+    given = _input(compiler, document)
+    strict = next((document[name] for name in _STRICT if name in document), None)
+    found = program.rows(given, now_ns=now_ns, strict=strict is True)
+    if not found and strict is None:
+        program.rows(given, now_ns=now_ns, strict=True)
     if not plain:
-        return {"result": [row.get("bindings", {}) for row in found]} if found else {}
+        bindings = [row.get("bindings", {}) for row in found]
+        if len(found) == 1 and not bindings[0]:
+            values = [expression["value"] for expression in found[0]["expressions"]]
+            return {"result": values[0] if len(values) == 1 else values}
+        return {"result": bindings} if found else {}
     values = [row["bindings"]["result"] for row in found]
     if len(values) > 1:
         raise EvaluationError("the query has more than one answer")
     return {"result": values[0]} if values else {}
+
+
+def _input(compiler: Compiler, document: Mapping[str, Any]) -> Any:
+    """The input document; `input_term` gives it as a Rego term, which can hold what JSON cannot."""
+    term = document.get("input_term")
+    if not isinstance(term, str):
+        return document.get("input", UNDEFINED)
+    return load(compiler.compile({}, (), query=f"input_term = {term}")).binding("input_term")
 
 
 def _shown(problem: Problem) -> Mapping[str, Any]:

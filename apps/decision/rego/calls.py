@@ -1,4 +1,4 @@
-"""Calls of built-ins as generated code: the frequent ones are written out, all others call the function in the table."""
+"""Calls of built-ins as generated code: the frequent ones are written out, all others call the table's function."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final

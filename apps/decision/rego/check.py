@@ -12,7 +12,7 @@ from apps.decision.rego.plan import Block, Function, Plan, Statement, walk
 
 
 def check_plan(plan: Plan, names: Sequence[str], sources: Sequence[str]) -> list[Problem]:
-    """The problems of a plan, by file and place. `names` and `sources` are the modules in the order they were compiled."""
+    """The problems of a plan, by file and place. `names` and `sources` are the modules as they were compiled."""
     checker = _Checker(plan, names, sources)
     for function in plan.functions.values():
         checker.check(function.blocks, {0, 1, *function.params})

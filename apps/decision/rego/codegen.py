@@ -9,8 +9,8 @@ from typing import Any, TypeAlias
 
 from apps.decision.rego import calls, support
 from apps.decision.rego.builtins.table import BUILTINS
-from apps.decision.rego.exprs import Names
 from apps.decision.rego.errors import BuiltinError, Problem, RegoError
+from apps.decision.rego.exprs import Names
 from apps.decision.rego.plan import Function, Plan
 from apps.decision.rego.statements import FunctionWriter
 from apps.decision.rego.values import UNDEFINED, RegoSet, canon, equal
@@ -25,6 +25,7 @@ _NAMESPACE: Mapping[str, Any] = {
     "canon": canon,
     "equal": equal,
     "dot": support.dot,
+    "dot_base": support.dot_base,
     "scan_values": support.scan_values,
     "scan_items": support.scan_items,
     "scan_values_sorted": support.scan_values_sorted,
@@ -82,8 +83,8 @@ def _run(source: str, names: Names) -> dict[str, Any]:
     for name, code in names.builtins.items():
         namespace[code] = BUILTINS[name]
     try:
-        code = compile(source, "<policy>", "exec")
+        module = compile(source, "<policy>", "exec")
     except (SyntaxError, RecursionError, MemoryError, ValueError):
         raise RegoError([Problem("", 0, 0, "too_large", "the policy is nested too deeply")]) from None
-    exec(code, namespace)  # noqa: S102 (our own generator's output)
+    exec(module, namespace)  # noqa: S102 (our own generator's output)
     return namespace

@@ -3,6 +3,7 @@
 A crash, a timeout or a plan that is too large refuses the policy like any other mistake in it.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -45,7 +46,7 @@ class Limits:
 _WATCH_SECONDS = 0.02
 
 
-class _Failed(Exception):
+class _FailedError(Exception):
     """The child is gone or must go; the message says why."""
 
 
@@ -71,7 +72,9 @@ class Compiler:
         with self._lock:
             self._stop()
 
-    def compile(self, modules: Mapping[str, str], entrypoints: Sequence[str] = (), *, query: str | None = None) -> bytes:
+    def compile(
+        self, modules: Mapping[str, str], entrypoints: Sequence[str] = (), *, query: str | None = None
+    ) -> bytes:
         """The plan of the entry points (`a/b` or `data.a.b`) and of the query, if there is one."""
         names = list(modules)
         sources = list(modules.values())
@@ -80,13 +83,19 @@ class Compiler:
         with self._lock:
             try:
                 answer = self._ask(job)
-            except _Failed as failure:
+            except _FailedError as failure:
                 self._stop()
                 raise RegoError([Problem("", 0, 0, "compiler_failed", str(failure))]) from None
         if "error" in answer:
             raise RegoError(_problems(answer["error"], names, sources))
         text: bytes = answer["plan"].encode("utf-8", "surrogateescape")
-        if problems := check_plan(Plan.parse(text), names, sources):
+        try:
+            plan = Plan.parse(text)
+        except (ValueError, RecursionError):
+            raise RegoError(
+                [Problem("", 0, 0, "too_large", "a number is out of range, or the plan nested too deeply")]
+            ) from None
+        if problems := check_plan(plan, names, sources):
             raise RegoError(problems)
         return text
 
@@ -107,7 +116,7 @@ class Compiler:
             child.stdin.write(json.dumps(job).encode() + b"\n")
             child.stdin.flush()
         except OSError:
-            raise _Failed("the compiler stopped") from None
+            raise _FailedError("the compiler stopped") from None
         return json.loads(self._read_line(child, deadline))
 
     def _start(self) -> subprocess.Popen[bytes]:
@@ -140,18 +149,18 @@ class Compiler:
         while True:
             remaining = deadline - time.monotonic()
             if remaining <= 0:
-                raise _Failed(f"compiling took longer than {self._limits.wall_seconds:g} s")
+                raise _FailedError(f"compiling took longer than {self._limits.wall_seconds:g} s")
             if not poller.poll(min(remaining, _WATCH_SECONDS) * 1000):
                 if _resident_bytes(child.pid) > self._limits.memory_bytes:
-                    raise _Failed("the compiler needed too much memory")
+                    raise _FailedError("the compiler needed too much memory")
                 continue
             chunk = os.read(descriptor, 1 << 20)
             if not chunk:
-                raise _Failed("the compiler crashed on these modules")
+                raise _FailedError("the compiler crashed on these modules")
             chunks.append(chunk)
             size += len(chunk)
             if size > 2 * self._limits.plan_bytes:
-                raise _Failed(f"the plan is larger than {self._limits.plan_bytes} bytes")
+                raise _FailedError(f"the plan is larger than {self._limits.plan_bytes} bytes")
             if chunk.endswith(b"\n"):
                 return b"".join(chunks)
 
@@ -161,10 +170,9 @@ class Compiler:
             child.kill()
             assert child.stdin is not None
             assert child.stdout is not None
-            try:
+            # What was still buffered has nobody to read it.
+            with contextlib.suppress(OSError):
                 child.stdin.close()
-            except OSError:
-                pass  # what was still buffered has nobody to read it
             child.stdout.close()
             child.wait()
         directory, self._directory = self._directory, None

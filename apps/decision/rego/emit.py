@@ -29,6 +29,7 @@ class Writer:
         self.result = -1
         self.counter = 0
         self.early: Expr | None = None
+        self.base: set[int] = {1}  # what was looked up in the base document by one reference
         self.upcoming: Statement | None = None
 
     # --- whole functions
@@ -46,7 +47,7 @@ class Writer:
             self.line("if w[2].left < 0: w[2].refill()")
         self._resets(())
         self.nested_all(self.blocks, ())
-        self.line("w[%d] = U" % slot if slot else "pass")
+        self.line(f"w[{slot}] = U" if slot else "pass")
         self.line("return U")
         return self.lines
 
@@ -136,7 +137,7 @@ class Writer:
         self.defined &= known
 
     def statements(self, block: Block, place: Place) -> None:
-        for index, statement in enumerate(block):
+        for index in range(len(block)):
             here = (*place, index)
             self._resets(here)
             self.upcoming = block[index + 1] if index + 1 < len(block) else None

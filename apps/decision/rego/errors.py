@@ -1,4 +1,4 @@
-"""What goes wrong with a policy: refused when it is compiled (`RegoError`), failed when it is judged (`EvaluationError`)."""
+"""What goes wrong with a policy: refused when compiled (`RegoError`), failed when it judges (`EvaluationError`)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

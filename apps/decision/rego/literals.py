@@ -1,4 +1,4 @@
-"""Arrays, objects and sets that a plan builds piece by piece, written as one display; constant ones are built only once."""
+"""Arrays, objects and sets that a plan builds piece by piece, as one display; constant ones are built only once."""
 
 from dataclasses import dataclass, field
 
@@ -86,7 +86,9 @@ class Literals:
             elif pending.kind == "set":
                 writer.env[target] = writer.names.constant(make_set(value.value for _, value in parts))
             else:
-                writer.env[target] = writer.names.constant({canon(key.value): value.value for key, value in parts if key})
+                writer.env[target] = writer.names.constant(
+                    {canon(key.value): value.value for key, value in parts if key}
+                )
             return
         if pending.kind == "array":
             code = f"[{', '.join(value.code for _, value in parts)}]"

@@ -1,6 +1,7 @@
 """OPA's intermediate representation as rego-cpp writes it, read into frozen objects. Says nothing about meaning."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -84,7 +85,7 @@ class Plan:
 class _Reader:
     def __init__(self, strings: Sequence[str]) -> None:
         self._raw = strings
-        self._strings = [_unescape(text) for text in strings]
+        self._strings: list[str] = [_unescape(text) for text in strings]
 
     def blocks(self, blocks: Sequence[Any]) -> tuple[Block, ...]:
         return tuple(self._block(block) for block in blocks)
@@ -115,11 +116,13 @@ class _Reader:
         return Statement(kind, fields, blocks, body.get("file", -1), body.get("row", -1), body.get("col", -1))
 
     def _operand(self, entry: Mapping[str, Any]) -> Operand:
-        kind, value = entry["type"], entry["value"]
+        kind: str = entry["type"]
+        value = entry["value"]
         if kind == "local":
             return Local(value)
         if kind == "string_index":
-            return self._strings[value]
+            text: str = self._strings[value]
+            return text
         if kind == "bool":
             return bool(value)
         raise ValueError(f"unknown operand {kind}")
@@ -137,7 +140,12 @@ def _unescape(text: str) -> str:
 
 
 def read_number(text: str) -> int | float:
-    return float(text) if any(mark in text for mark in ".eE") else int(text)
+    if not any(mark in text for mark in ".eE"):
+        return int(text)
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("number out of range")
+    return value
 
 
 def walk(blocks: Sequence[Block]) -> Iterator[Statement]:

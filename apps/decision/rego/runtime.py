@@ -46,7 +46,8 @@ class Program:
     ) -> JSON | Undefined:
         """The value of an entry point (`a/b` or `data.a.b`), or UNDEFINED.
 
-        `now_ns` is what the policy takes for the present. With `strict`, a built-in that fails is an error and not undefined.
+        `now_ns` is what the policy takes for the present. With `strict`, a built-in that fails is an error, not
+        undefined.
         """
         name = plan_name(entrypoint)
         rows = self._run(name, input, Budget(max_steps, max_seconds, now_ns, strict))
@@ -64,6 +65,11 @@ class Program:
         """The answers of the plan's query, each `{"bindings": …, "expressions": […]}`."""
         found = self._run(self._query, input, Budget(max_steps, max_seconds, now_ns, strict))
         return [to_json(row["result"]) for row in found]
+
+    def binding(self, name: str) -> Any:
+        """A variable of the query's first answer, as a Rego value and not as JSON: sets stay sets."""
+        found = self._run(self._query, UNDEFINED, Budget(MAX_STEPS, MAX_SECONDS, 0, False))
+        return found[0]["result"]["bindings"].get(name, UNDEFINED) if found else UNDEFINED
 
     def _run(self, name: str, input: JSON | Undefined, budget: Budget) -> list[Any]:
         run = self._code.entrypoints.get(name)

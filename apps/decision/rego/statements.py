@@ -1,5 +1,8 @@
 """Every kind of statement of a plan, as lines of Python."""
 
+import re
+from typing import Final
+
 from apps.decision.rego import calls
 from apps.decision.rego.emit import Writer
 from apps.decision.rego.errors import Problem, RegoError
@@ -7,6 +10,8 @@ from apps.decision.rego.exprs import Expr, canonical, same
 from apps.decision.rego.flow import Place, writes
 from apps.decision.rego.literals import Literals
 from apps.decision.rego.plan import Block, Local, Statement, walk
+
+_CAPITAL: Final = re.compile(r"(?<!^)([A-Z])")
 
 
 class FunctionWriter(Writer):
@@ -20,46 +25,48 @@ class FunctionWriter(Writer):
         if self._literals.take(block, index):
             return
         statement = block[index]
-        write = getattr(self, f"_write_{statement.kind}", None)
+        write = getattr(self, f"_write_{_snake(statement.kind)}", None)
         if write is None:
             raise RegoError([Problem("", 0, 0, "unsupported", f"the plan uses {statement.kind}")])
         write(statement, place)
 
     # --- values
 
-    def _write_NopStmt(self, statement: Statement, place: Place) -> None:
+    def _write_nop(self, statement: Statement, place: Place) -> None:
         """Nothing to do."""
 
-    def _write_ResetLocalStmt(self, statement: Statement, place: Place) -> None:
+    def _write_reset_local(self, statement: Statement, place: Place) -> None:
         target = statement.fields["target"]
         if target in self.usage.used:
             self.assign(target, "U")
 
-    def _write_MakeObjectStmt(self, statement: Statement, place: Place) -> None:
+    def _write_make_object(self, statement: Statement, place: Place) -> None:
         self.assign(statement.fields["target"], "{}", kind="object", defined=True)
 
-    def _write_MakeArrayStmt(self, statement: Statement, place: Place) -> None:
+    def _write_make_array(self, statement: Statement, place: Place) -> None:
         self.assign(statement.fields["target"], "[]", kind="array", defined=True)
 
-    def _write_MakeSetStmt(self, statement: Statement, place: Place) -> None:
+    def _write_make_set(self, statement: Statement, place: Place) -> None:
         self.assign(statement.fields["target"], "RegoSet()", kind="set", defined=True)
 
-    def _write_MakeNullStmt(self, statement: Statement, place: Place) -> None:
+    def _write_make_null(self, statement: Statement, place: Place) -> None:
         self.alias(statement.fields["target"], self.names.constant(None))
 
-    def _write_MakeNumberRefStmt(self, statement: Statement, place: Place) -> None:
+    def _write_make_number_ref(self, statement: Statement, place: Place) -> None:
         self.alias(statement.fields["target"], self.names.constant(statement.fields["number"]))
 
-    def _write_MakeNumberIntStmt(self, statement: Statement, place: Place) -> None:
+    def _write_make_number_int(self, statement: Statement, place: Place) -> None:
         self.alias(statement.fields["target"], self.names.constant(statement.fields["value"]))
 
-    def _write_AssignIntStmt(self, statement: Statement, place: Place) -> None:
+    def _write_assign_int(self, statement: Statement, place: Place) -> None:
         self.alias(statement.fields["target"], self.names.constant(statement.fields["value"]))
 
-    def _write_AssignVarStmt(self, statement: Statement, place: Place) -> None:
+    def _write_assign_var(self, statement: Statement, place: Place) -> None:
+        if statement.fields["source"] == Local(1):
+            self.base.add(statement.fields["target"])
         self.alias(statement.fields["target"], self.operand(statement.fields["source"]))
 
-    def _write_AssignVarOnceStmt(self, statement: Statement, place: Place) -> None:
+    def _write_assign_var_once(self, statement: Statement, place: Place) -> None:
         target, source = statement.fields["target"], self.operand(statement.fields["source"])
         if target == self.result and self.early is not None and source.constant and source.value is self.early.value:
             self._return(source)
@@ -78,12 +85,12 @@ class FunctionWriter(Writer):
         self.defined.discard(target)
         self.env.pop(target, None)
 
-    def _write_LenStmt(self, statement: Statement, place: Place) -> None:
+    def _write_len(self, statement: Statement, place: Place) -> None:
         source = self.needs(statement.fields["source"])
         self.guard(f"type({source.code}) in (list, dict, RegoSet, str)")
         self.assign(statement.fields["target"], f"len({source.code})", kind="number", defined=True)
 
-    def _write_DotStmt(self, statement: Statement, place: Place) -> None:
+    def _write_dot(self, statement: Statement, place: Place) -> None:
         target = statement.fields["target"]
         source, key = self.operand(statement.fields["source"]), self.operand(statement.fields["key"])
         if key.constant and key.kind == "string":
@@ -91,11 +98,17 @@ class FunctionWriter(Writer):
             if source.kind != "object":
                 code += f" if type({source.code}) is dict else dot({source.code}, {key.code})"
         else:
-            code = f"dot({source.code}, {key.code})"
+            code = f"{'dot_base' if self._is_base(statement) else 'dot'}({source.code}, {key.code})"
         self.assign(target, f"copied({code})" if target in self.usage.mutated else code)
+        if self._is_base(statement) and target in self.usage.simple:
+            self.base.add(target)
         self._defined(target)
 
-    def _write_ObjectMergeStmt(self, statement: Statement, place: Place) -> None:
+    def _is_base(self, statement: Statement) -> bool:
+        source = statement.fields["source"]
+        return type(source) is Local and source.index in self.base
+
+    def _write_object_merge(self, statement: Statement, place: Place) -> None:
         fields = statement.fields
         a, b = (self.needs(Local(fields[name])) for name in ("a", "b"))
         self.assign(fields["target"], f"merge({a.code}, {b.code})", defined=True)
@@ -106,47 +119,47 @@ class FunctionWriter(Writer):
 
     # --- collections
 
-    def _write_ArrayAppendStmt(self, statement: Statement, place: Place) -> None:
+    def _write_array_append(self, statement: Statement, place: Place) -> None:
         value = self.needs(statement.fields["value"])
         self.line(f"v{statement.fields['array']}.append({value.code})")
 
-    def _write_SetAddStmt(self, statement: Statement, place: Place) -> None:
+    def _write_set_add(self, statement: Statement, place: Place) -> None:
         value = self.needs(statement.fields["value"])
         self.line(f"v{statement.fields['set']}[{canonical(value)}] = {value.code}")
 
-    def _write_ObjectInsertStmt(self, statement: Statement, place: Place) -> None:
+    def _write_object_insert(self, statement: Statement, place: Place) -> None:
         key, value = self.needs(statement.fields["key"]), self.needs(statement.fields["value"])
         self.line(f"v{statement.fields['object']}[{canonical(key)}] = {value.code}")
 
-    def _write_ObjectInsertOnceStmt(self, statement: Statement, place: Place) -> None:
+    def _write_object_insert_once(self, statement: Statement, place: Place) -> None:
         key, value = self.needs(statement.fields["key"]), self.needs(statement.fields["value"])
         self.line(f"insert_once(v{statement.fields['object']}, {key.code}, {value.code})")
 
-    def _write_ResultSetAddStmt(self, statement: Statement, place: Place) -> None:
+    def _write_result_set_add(self, statement: Statement, place: Place) -> None:
         self.line(f"rows.append({self.operand(Local(statement.fields['value'])).code})")
 
     # --- conditions
 
-    def _write_IsDefinedStmt(self, statement: Statement, place: Place) -> None:
+    def _write_is_defined(self, statement: Statement, place: Place) -> None:
         self.needs(Local(statement.fields["source"]))
 
-    def _write_IsUndefinedStmt(self, statement: Statement, place: Place) -> None:
+    def _write_is_undefined(self, statement: Statement, place: Place) -> None:
         self.guard(f"{self.local(statement.fields['source']).code} is U")
 
-    def _write_IsArrayStmt(self, statement: Statement, place: Place) -> None:
+    def _write_is_array(self, statement: Statement, place: Place) -> None:
         self.guard(f"type({self.operand(statement.fields['source']).code}) is list")
 
-    def _write_IsObjectStmt(self, statement: Statement, place: Place) -> None:
+    def _write_is_object(self, statement: Statement, place: Place) -> None:
         self.guard(f"type({self.operand(statement.fields['source']).code}) is dict")
 
-    def _write_IsSetStmt(self, statement: Statement, place: Place) -> None:
+    def _write_is_set(self, statement: Statement, place: Place) -> None:
         self.guard(f"type({self.operand(statement.fields['source']).code}) is RegoSet")
 
-    def _write_EqualStmt(self, statement: Statement, place: Place) -> None:
+    def _write_equal(self, statement: Statement, place: Place) -> None:
         a, b = self.needs(statement.fields["a"]), self.needs(statement.fields["b"])
         self.guard(same(a, b))
 
-    def _write_NotEqualStmt(self, statement: Statement, place: Place) -> None:
+    def _write_not_equal(self, statement: Statement, place: Place) -> None:
         a, b = self.needs(statement.fields["a"]), self.needs(statement.fields["b"])
         if b.constant and b.value is False:
             if not a.constant:
@@ -156,7 +169,7 @@ class FunctionWriter(Writer):
             return
         self.guard(f"not ({same(a, b)})")
 
-    def _write_NotStmt(self, statement: Statement, place: Place) -> None:
+    def _write_not(self, statement: Statement, place: Place) -> None:
         flag = self.fresh("n")
         self.line(f"{flag} = True")
         self.nested(statement.blocks[0], (*place, 0), closing=f"{flag} = False")
@@ -164,10 +177,10 @@ class FunctionWriter(Writer):
 
     # --- blocks
 
-    def _write_BlockStmt(self, statement: Statement, place: Place) -> None:
+    def _write_block(self, statement: Statement, place: Place) -> None:
         self.nested_all(statement.blocks, place)
 
-    def _write_ScanStmt(self, statement: Statement, place: Place) -> None:
+    def _write_scan(self, statement: Statement, place: Place) -> None:
         fields, body = statement.fields, statement.blocks[0]
         source = self.local(fields["source"])
         needs_key = fields["key"] in self.usage.used
@@ -186,7 +199,7 @@ class FunctionWriter(Writer):
         self.indent, self.leave = indent, leave
         self.defined &= known
 
-    def _write_WithStmt(self, statement: Statement, place: Place) -> None:
+    def _write_with(self, statement: Statement, place: Place) -> None:
         fields = statement.fields
         if fields["local"] not in (0, 1):
             raise RegoError([Problem("", 0, 0, "unsupported", "the plan replaces a local variable by `with`")])
@@ -203,7 +216,7 @@ class FunctionWriter(Writer):
         self.world = world
         self.env[0], self.env[1] = documents
 
-    def _write_ReturnLocalStmt(self, statement: Statement, place: Place) -> None:
+    def _write_return_local(self, statement: Statement, place: Place) -> None:
         self._return(self.local(statement.fields["source"]))
 
     def _return(self, value: Expr) -> None:
@@ -213,7 +226,7 @@ class FunctionWriter(Writer):
 
     # --- calls
 
-    def _write_CallStmt(self, statement: Statement, place: Place) -> None:
+    def _write_call(self, statement: Statement, place: Place) -> None:
         name, result = statement.fields["func"], statement.fields["result"]
         if name in self.names.functions:
             self._call_planned(statement, *self.names.functions[name])
@@ -250,19 +263,20 @@ class FunctionWriter(Writer):
         self.bind(result, "", defined=False)
         self._defined(result)
 
-    def _write_CallDynamicStmt(self, statement: Statement, place: Place) -> None:
+    def _write_call_dynamic(self, statement: Statement, place: Place) -> None:
         fields = statement.fields
         path = "".join(f"{self.needs(operand).code}, " for operand in fields["path"])
         self.assign(fields["result"], f"call_dynamic({self.world}, RULES, ({path}))")
         self._defined(fields["result"])
 
 
+def _snake(kind: str) -> str:
+    """`MakeSetStmt` → `make_set`."""
+    return _CAPITAL.sub(r"_\1", kind.removesuffix("Stmt")).lower()
+
+
 def _order_matters(scan: Statement) -> bool:
-    """Whether the loop fills an array made outside it, or adds rows to the answer."""
+    """Whether the loop fills an array made outside it."""
     inside = list(walk(scan.blocks))
     made = {local for statement in inside for local in writes(statement)}
-    return any(
-        (statement.kind == "ArrayAppendStmt" and statement.fields["array"] not in made)
-        or statement.kind == "ResultSetAddStmt"
-        for statement in inside
-    )
+    return any(statement.kind == "ArrayAppendStmt" and statement.fields["array"] not in made for statement in inside)

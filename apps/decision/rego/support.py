@@ -75,6 +75,14 @@ def dot(value: Value, key: Value) -> Value:
     return UNDEFINED
 
 
+def dot_base(value: Value, key: Value) -> Value:
+    """A lookup in the base document, whose paths are text: `data.a[2]` finds the key "2"."""
+    found = dot(value, key)
+    if found is UNDEFINED and type(value) is dict and type(key) is int:
+        found = value.get(str(key), UNDEFINED)
+    return found
+
+
 def scan_values(budget: Budget, value: Value) -> Iterable[Value] | None:
     kind = type(value)
     if kind is list:
@@ -153,7 +161,13 @@ def failed(budget: Budget, error: BuiltinError) -> Undefined:
 def copied(value: Value) -> Value:
     """What was looked up and is about to be changed; the original may belong to the caller."""
     kind = type(value)
-    return value.copy() if kind is dict or kind is list else RegoSet(value) if kind is RegoSet else value
+    if kind is dict:
+        return value.copy()
+    if kind is RegoSet:
+        return RegoSet(value)
+    if value is not UNDEFINED:
+        raise EvaluationError("rules contradict each other", code="policy_conflict")
+    return value
 
 
 def merge(base: Value, virtual: Value) -> Value:

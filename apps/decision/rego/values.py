@@ -1,4 +1,4 @@
-"""Rego values as Python values: JSON natives, and `RegoSet` for what JSON lacks. Nothing here changes a value it is given.
+"""Rego values as Python values: JSON natives, and `RegoSet` for what JSON lacks. No value given is ever changed.
 
 Keys of objects and sets are canonical: strings and numbers stand for themselves, everything else is a tuple, so that
 `1 == 1.0` but `true != 1`, and composite values can be members and keys at the speed of Python's own dictionaries.
@@ -104,14 +104,14 @@ def compare(a: Value, b: Value) -> int:
     """The total order of Rego: null < boolean < number < string < array < object < set."""
     kind, other = type(a), type(b)
     if kind is other and (kind is str or kind is int):
-        return (a > b) - (a < b)
+        return int(a > b) - int(a < b)
     rank, other_rank = _RANK[kind], _RANK[other]
     if rank != other_rank:
         return -1 if rank < other_rank else 1
     if rank == 0:
         return 0
     if rank <= 3:
-        return (a > b) - (a < b)
+        return int(a > b) - int(a < b)
     if rank == 4:
         return _compare_sequences(a, b)
     if rank == 6:
@@ -188,9 +188,11 @@ def dump_json(value: Value) -> str:
     if kind is RegoSet:
         return "[" + ",".join(map(dump_json, members(value))) + "]"
     if kind is dict:
-        items = sorted((json_key(key), item) for key, item in value.items()) if _string_keys(value) else [
-            (json_key(key), item) for key, item in entries(value)
-        ]
+        items = (
+            sorted((json_key(key), item) for key, item in value.items())
+            if _string_keys(value)
+            else [(json_key(key), item) for key, item in entries(value)]
+        )
         return "{" + ",".join(f"{json.dumps(key, ensure_ascii=False)}:{dump_json(item)}" for key, item in items) + "}"
     if kind is bool:
         return "true" if value else "false"

@@ -23,7 +23,7 @@ def string(value: Value, position: int = 1) -> str:
 def number(value: Value, position: int = 1) -> int | float:
     if type(value) is not int and type(value) is not float:
         wrong(position, "number", value)
-    return value  # type: ignore[no-any-return]  # checked above; mypy does not narrow `Any` by `type(...) is not`
+    return value
 
 
 def integer(value: Value, position: int = 1) -> int:

@@ -230,20 +230,32 @@ def reachable(graph: Value, start: Value) -> RegoSet:
 
 
 def reachable_paths(budget: Budget, graph: Value, start: Value) -> RegoSet:
-    """Paths from the start nodes, each as long as it can get without meeting a node twice."""
+    """Paths from the start nodes. Behind one edge of a start node, a node is met once; later paths end before it."""
     edges = obj(graph, 1)
     found: list[Value] = []
-    stack: list[list[Value]] = [[node] for node in items(start, 2) if canon(node) in edges]
-    while stack:
-        path = stack.pop()
-        budget.charge(len(path))
-        targets = edges.get(canon(path[-1]))
-        known = {canon(node) for node in path}
-        nexts = items(targets) if type(targets) in (list, RegoSet) else []
-        onward = [node for node in nexts if canon(node) not in known and canon(node) in edges]
-        if onward and len(onward) == len(nexts):
-            stack += [[*path, node] for node in onward]
-        else:
-            stack += [[*path, node] for node in onward]
-            found.append(path)
+
+    def targets(node: Value) -> list[Value]:
+        below = edges[canon(node)]
+        return items(below) if type(below) in (list, RegoSet) else []
+
+    for first in items(start, 2):
+        if canon(first) not in edges:
+            continue
+        if not targets(first):
+            found.append([first])
+        for second in targets(first):
+            reached = {canon(first)}
+            stack: list[tuple[list[Value], Value]] = [([first], second)]
+            while stack:
+                path, node = stack.pop()
+                budget.charge(1 + len(path))
+                if canon(node) in reached or canon(node) not in edges:
+                    found.append(path)
+                    continue
+                reached.add(canon(node))
+                path = [*path, node]
+                below = targets(node)
+                if not below:
+                    found.append(path)
+                stack += [(path, target) for target in reversed(below)]
     return make_set(found)

@@ -11,6 +11,7 @@ from urllib.parse import quote_plus, unquote_plus
 
 from apps.decision.rego.builtins.arguments import bounded_text, items, obj, string
 from apps.decision.rego.errors import BuiltinError
+from apps.decision.rego.plan import read_number
 from apps.decision.rego.values import RegoSet, Value, dump_json, entries, json_key, members, thaw
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]*={0,2}")
@@ -107,7 +108,9 @@ def json_marshal(value: Value) -> str:
     text = dump_json(value)
     bounded_text(len(text))
     # Go's encoder writes these three as escapes, so that JSON can stand inside HTML.
-    return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e") if set(text) & {*"&<>"} else text
+    return (
+        text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e") if set(text) & {*"&<>"} else text
+    )
 
 
 def json_marshal_with(value: Value, options: Value) -> str:
@@ -137,7 +140,7 @@ def _refuse(text: str) -> Value:
 
 def parse_json(text: str) -> Value:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse, parse_float=read_number)
     except (ValueError, RecursionError):
         raise BuiltinError("invalid JSON") from None
 

@@ -96,7 +96,9 @@ def _compare_prerelease(a: str | None, b: str | None) -> int:
     if a is None or b is None:
         return 1 if a is None else -1
     # Numbers come before words and compare as numbers; the shorter of two equal beginnings comes first.
-    first, second = ([(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in text.split(".")] for text in (a, b))
+    first, second = (
+        [(not part.isdigit(), int(part) if part.isdigit() else 0, part) for part in text.split(".")] for text in (a, b)
+    )
     return (first > second) - (first < second)
 
 

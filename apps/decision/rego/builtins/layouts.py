@@ -68,7 +68,9 @@ def parse(layout: str, text: str) -> tuple[datetime, int]:
     try:
         zone = _offset(found.get("offset", ""))
         # Go's year 0 is outside of what fits nanoseconds anyway, so any error will do.
-        moment = datetime(year, month, numbers.get("day", 1), hour, numbers.get("minute", 0), numbers.get("second", 0), 0, zone)
+        moment = datetime(
+            year, month, numbers.get("day", 1), hour, numbers.get("minute", 0), numbers.get("second", 0), 0, zone
+        )
         if "yearday" in numbers:
             moment = moment.replace(month=1, day=1) + timedelta(days=numbers["yearday"] - 1)
     except (ValueError, OverflowError):
@@ -97,32 +99,36 @@ def _pattern(layout: str) -> str:
     for match in _TOKEN.finditer(layout):
         parts.append(re.escape(layout[at : match.start()]))
         at = match.end()
-        token = match.group(0)
-        if token in _NUMBERS:
-            parts.append(group(*_NUMBERS[token]))
-            if token in ("05", "5") and not re.match(r"[.,][09]", layout[at:]):
+        sign = match.group(0)
+        if sign in _NUMBERS:
+            parts.append(group(*_NUMBERS[sign]))
+            if sign in ("05", "5") and not re.match(r"[.,][09]", layout[at:]):
                 # A fraction is read after seconds even where the layout names none.
                 parts.append(group("loose", r"[.,]\d+") + "?")
-        elif token in ("January", "Jan"):
-            names = calendar.month_name if token == "January" else calendar.month_abbr
+        elif sign in ("January", "Jan"):
+            names = calendar.month_name if sign == "January" else calendar.month_abbr
             parts.append(group("monthname", "|".join(names[1:])))
-        elif token in ("Monday", "Mon"):
-            parts.append("(?:" + "|".join(calendar.day_name if token == "Monday" else calendar.day_abbr) + ")")
-        elif token in ("PM", "pm"):
+        elif sign in ("Monday", "Mon"):
+            parts.append("(?:" + "|".join(calendar.day_name if sign == "Monday" else calendar.day_abbr) + ")")
+        elif sign in ("PM", "pm"):
             parts.append(group("half", "AM|PM"))
-        elif token == "MST":
+        elif sign == "MST":
             parts.append("(?:[A-Z]{3,4}|[+-][0-9]{2})")
-        elif token[0] in ".,":
-            parts.append(group("fraction", rf"[.,]\d{{{len(token) - 1}}}") if token[1] == "0" else group("fraction", r"[.,]\d+") + "?")
+        elif sign[0] in ".,":
+            parts.append(
+                group("fraction", rf"[.,]\d{{{len(sign) - 1}}}")
+                if sign[1] == "0"
+                else group("fraction", r"[.,]\d+") + "?"
+            )
         else:
-            parts.append(group("offset", _offset_pattern(token)))
+            parts.append(group("offset", _offset_pattern(sign)))
     parts.append(re.escape(layout[at:]))
     return "".join(parts)
 
 
-def _offset_pattern(token: str) -> str:
-    inside = r"[-+]" + re.sub(r"[0-9]{2}", r"\\d{2}", token[1:])
-    return f"Z|{inside}" if token[0] == "Z" else inside
+def _offset_pattern(sign: str) -> str:
+    inside = r"[-+]" + re.sub(r"[0-9]{2}", r"\\d{2}", sign[1:])
+    return f"Z|{inside}" if sign[0] == "Z" else inside
 
 
 _WRITERS: Final[Mapping[str, Callable[[datetime], str]]] = {
@@ -154,21 +160,21 @@ _WRITERS: Final[Mapping[str, Callable[[datetime], str]]] = {
 
 def render(layout: str, moment: datetime, nanoseconds: int) -> str:
     def write(match: re.Match[str]) -> str:
-        token = match.group(0)
-        if token in _WRITERS:
-            return _WRITERS[token](moment)
-        if token[0] in ".,":
-            digits = f"{nanoseconds:09d}"[: len(token) - 1]
-            if token[1] == "9":
+        sign = match.group(0)
+        if sign in _WRITERS:
+            return _WRITERS[sign](moment)
+        if sign[0] in ".,":
+            digits = f"{nanoseconds:09d}"[: len(sign) - 1]
+            if sign[1] == "9":
                 digits = digits.rstrip("0")
-            return token[0] + digits if digits else ""
+            return sign[0] + digits if digits else ""
         span = moment.utcoffset() or timedelta()
-        if token[0] == "Z" and not span:
+        if sign[0] == "Z" and not span:
             return "Z"
         seconds = int(abs(span.total_seconds()))
-        colon = ":" if ":" in token else ""
+        colon = ":" if ":" in sign else ""
         parts = [f"{seconds // 3600:02d}", f"{seconds // 60 % 60:02d}", f"{seconds % 60:02d}"]
-        wanted = len(re.sub(r"[^0-9]", "", token)) // 2
+        wanted = len(re.sub(r"[^0-9]", "", sign)) // 2
         return ("-" if span < timedelta() else "+") + colon.join(parts[:wanted])
 
     return _TOKEN.sub(write, layout)

@@ -66,11 +66,23 @@ def cidr_expand(value: Value) -> RegoSet:
 
 
 def cidr_merge(value: Value) -> RegoSet:
-    networks: list[Network] = [_any_network(item) for item in items(value)]
+    networks: list[Network] = [_classful(item) for item in items(value)]
     merged: list[Network] = []
     merged += ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv4Network))
     merged += ipaddress.collapse_addresses(n for n in networks if isinstance(n, ipaddress.IPv6Network))
     return make_set(str(network) for network in merged)
+
+
+def _classful(value: Value) -> Network:
+    """An address without a prefix length gets that of its class, as in OPA; version 6 has no classes."""
+    text = string(value)
+    if "/" in text:
+        return _network(text)
+    address = _any_network(text).network_address
+    if isinstance(address, ipaddress.IPv6Address):
+        raise BuiltinError("IPv6 address without a prefix length")
+    first = address.packed[0]
+    return ipaddress.ip_network(f"{text}/{8 if first < 128 else 16 if first < 192 else 24}", strict=False)
 
 
 def cidr_contains_matches(outer: Value, inner: Value) -> RegoSet:

@@ -1,6 +1,7 @@
 """Arithmetic, aggregates and bits. Integers are exact; a fraction is a float."""
 
 import math
+
 from apps.decision.rego.builtins.arguments import array, bounded_items, integer, items, number, wrong
 from apps.decision.rego.errors import BuiltinError
 from apps.decision.rego.values import RegoSet, Value, ordered
@@ -163,8 +164,6 @@ def bits_right(a: Value, b: Value) -> int:
     return value >> min(places, 1 << 20)
 
 
-
-
 def concat_arrays(a: Value, b: Value) -> list[Value]:
     first, second = array(a, 1), array(b, 2)
     bounded_items(len(first) + len(second))
@@ -182,15 +181,11 @@ def reverse_array(value: Value) -> list[Value]:
 
 
 def flatten_array(value: Value) -> list[Value]:
-    """Nested arrays, to any depth, as one."""
+    """One level of nested arrays, opened."""
     flat: list[Value] = []
-    stack = [iter(array(value))]
-    while stack:
-        for item in stack[-1]:
-            if type(item) is list:
-                stack.append(iter(item))
-                break
-            flat.append(item)
+    for item in array(value):
+        if type(item) is list:
+            flat += item
         else:
-            stack.pop()
+            flat.append(item)
     return flat

@@ -7,7 +7,8 @@ from apps.decision.rego.builtins.arguments import array, bounded_text, integer, 
 from apps.decision.rego.errors import BuiltinError
 from apps.decision.rego.values import RegoSet, Value, dump_json, entries, members, number_text, thaw
 
-_WHITE: Final = " \t\n\v\f\r\u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+# What Go takes for white space.
+_WHITE: Final = " \t\n\v\f\r\u0085\u00a0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 _VERB: Final = re.compile(r"%([-+# 0]*)(\*|\d+)?(?:\.(\d+)?)?(.)?", re.DOTALL)
 
 
@@ -38,11 +39,7 @@ def format_int(value: Value, base: Value) -> str:
     whole, radix = int(number(value, 1)), integer(base, 2)
     if radix not in (2, 8, 10, 16):
         wrong(2, "one of {2, 8, 10, 16}", base)
-    digits, rest = "", abs(whole)
-    if radix == 10:
-        digits = str(rest)
-    else:
-        digits = format(rest, {2: "b", 8: "o", 16: "x"}[radix])
+    digits = format(abs(whole), {2: "b", 8: "o", 10: "d", 16: "x"}[radix])
     return f"-{digits}" if whole < 0 else digits
 
 
@@ -260,5 +257,3 @@ def _float(verb: str, value: float, precision: int | None) -> str:
 def _go_type(value: Value) -> str:
     kinds = {str: "string", int: "int", float: "float64", bool: "bool"}
     return kinds.get(type(value), "string")
-
-

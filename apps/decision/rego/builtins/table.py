@@ -1,7 +1,7 @@
 """All built-ins there are. A policy that names another one is refused when it is compiled.
 
-Left out on purpose: what reaches the network (`http.send`, `net.lookup_ip_addr`), the environment (`opa.runtime`) or chance
-(`rand.intn`, `uuid.rfc4122`), and what concerns other languages (GraphQL, YAML, templates) or Rego's own source.
+Left out on purpose: what reaches the network (`http.send`, `net.lookup_ip_addr`), the environment (`opa.runtime`) or
+chance (`rand.intn`, `uuid.rfc4122`), and what concerns other languages (GraphQL, YAML, templates) or Rego's own source.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,6 +12,7 @@ from apps.decision.rego.builtins import (
     comparison,
     encoding,
     formats,
+    globs,
     jwt,
     net,
     numbers,
@@ -114,6 +115,7 @@ BUILTINS: Final[Mapping[str, Callable[..., Any]]] = {
     "regex.find_n": regex.find,
     "regex.find_all_string_submatch_n": regex.find_groups,
     "regex.replace": regex.replace,
+    "regex.globs_match": globs.globs_match,
     "regex.template_match": regex.template_match,
     "glob.match": regex.glob_match,
     "glob.quote_meta": regex.glob_quote,
@@ -199,5 +201,5 @@ BUILTINS: Final[Mapping[str, Callable[..., Any]]] = {
     "uuid.parse": formats.uuid_parse,
 }
 
-# Called with the evaluation's budget first: for the time it was given, or because their work grows faster than their answer.
+# Called with the evaluation's budget first: for the time it was given, or because their work outgrows their arguments.
 NEEDS_BUDGET: Final = frozenset({"time.now_ns", "io.jwt.decode_verify", "walk", "graph.reachable_paths"})

@@ -16,7 +16,16 @@ from apps.decision.rego.values import Value
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MIN_NS, _MAX_NS = -(1 << 63), (1 << 63) - 1
 _DURATION: Final = re.compile(r"(\d+\.?\d*|\.\d+)(ns|us|µs|μs|ms|s|m|h)")
-_UNITS: Final = {"ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+_UNITS: Final = {
+    "ns": 1,
+    "us": 10**3,
+    "µs": 10**3,
+    "μs": 10**3,
+    "ms": 10**6,
+    "s": 10**9,
+    "m": 60 * 10**9,
+    "h": 3600 * 10**9,
+}
 
 
 def now_ns(budget: Budget) -> int:

@@ -54,23 +54,26 @@ def to_number(value: Value) -> int | float:
         wrong(1, "one of {null, boolean, number, string}", value)
     if len(value) > 4000 or not _NUMBER.fullmatch(value):
         raise BuiltinError("invalid number")
-    return read_number(value)
+    try:
+        return read_number(value)
+    except ValueError:
+        raise BuiltinError("number out of range") from None
 
 
 def cast_array(value: Value) -> list[Value]:
     if type(value) is list:
         return value
-    if type(value) is RegoSet:
-        return members(value)
-    wrong(1, "one of {array, set}", value)
+    if type(value) is not RegoSet:
+        wrong(1, "one of {array, set}", value)
+    return members(value)
 
 
 def cast_set(value: Value) -> RegoSet:
     if type(value) is list:
         return make_set(value)
-    if type(value) is RegoSet:
-        return value
-    wrong(1, "one of {array, set}", value)
+    if type(value) is not RegoSet:
+        wrong(1, "one of {array, set}", value)
+    return value
 
 
 def trace(value: Value) -> bool:
