@@ -1,0 +1,154 @@
+"""This room in the tenant's admin. Forms and buttons call the services, and show what they refuse."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+
+from apps.decision.errors import AppError
+from apps.policies import services
+from apps.policies.models import DlpPattern, DlpSetting, Policy, PolicyVersion
+from apps.tenants.roles import Role
+from apps.tenants.sites import RoleAdmin, tenant_site
+
+
+class PolicyForm(forms.ModelForm[Policy]):
+    content = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 30, "cols": 110, "spellcheck": "false"}),
+        strip=False,
+        help_text="Rego, package behavry.tenant.&lt;name&gt;. New content becomes a new version.",
+    )
+
+    class Meta:
+        model = Policy
+        fields = ("name", "description")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        newest = self.instance.versions.order_by("-number").first() if self.instance.created_at else None
+        self.fields["content"].initial = newest.content if newest else ""
+
+
+class VersionInline(admin.TabularInline[PolicyVersion, Policy]):
+    model = PolicyVersion
+    fields = readonly_fields = ("number", "digest", "author", "created_at")
+    extra = 0
+    can_delete = False
+
+    def has_view_permission(self, request: HttpRequest, obj: Policy | None = None) -> bool:
+        return True
+
+    def has_add_permission(self, request: HttpRequest, obj: Policy | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Policy | None = None) -> bool:
+        return False
+
+
+class AuthorAdmin(RoleAdmin):
+    """Viewers look, policy authors write; whatever a service refuses is shown, and nothing is saved."""
+
+    write_role = Role.POLICY_AUTHOR
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except AppError as error:
+            self.message_user(request, " ".join([error.detail, *error.fields.values()]), messages.ERROR)
+            request.method = "GET"
+            return super().changeform_view(request, *args, **kwargs)
+
+    def has_author_permission(self, request: HttpRequest) -> bool:
+        return self._holds(request, Role.POLICY_AUTHOR)
+
+    def for_each(self, request: HttpRequest, rows: QuerySet[Any], act: Callable[[Any, str], Model]) -> None:
+        for row in rows:
+            try:
+                act(row, _actor(request))
+                self.message_user(request, f"{row}: done", messages.SUCCESS)
+            except AppError as error:
+                self.message_user(request, f"{row}: {error.detail}", messages.ERROR)
+
+
+class PolicyAdmin(AuthorAdmin):
+    form = PolicyForm
+    list_display = ("name", "slug", "status", "active_version", "updated_at")
+    list_filter = ("status",)
+    list_select_related = ("active_version",)
+    search_fields = ("name", "slug", "description")
+    readonly_fields = ("slug", "status", "active_version", "created_at", "updated_at")
+    inlines = (VersionInline,)
+    actions = ("activate", "archive")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Policy, form: ModelForm[Policy], change: bool) -> None:
+        fields = form.cleaned_data
+        words = {"name": fields["name"], "description": fields["description"]}
+        if change:
+            services.save_version(obj.pk, content=fields["content"], actor=_actor(request))
+            services.update(obj.pk, actor=_actor(request), **words)
+            return
+        made = services.create(content=fields["content"], actor=_actor(request), **words)
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    @admin.action(description="Activate the newest version", permissions=["author"])
+    def activate(self, request: HttpRequest, rows: QuerySet[Policy]) -> None:
+        self.for_each(request, rows, lambda row, actor: services.activate(row.pk, actor=actor))
+
+    @admin.action(description="Archive", permissions=["author"])
+    def archive(self, request: HttpRequest, rows: QuerySet[Policy]) -> None:
+        self.for_each(request, rows, lambda row, actor: services.archive(row.pk, actor=actor))
+
+
+class DlpPatternAdmin(AuthorAdmin):
+    list_display = ("name", "severity", "action", "enabled", "updated_at")
+    list_filter = ("severity", "action", "enabled")
+    search_fields = ("name", "description")
+    list_select_related = False
+    actions = None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("name",) if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: DlpPattern, form: ModelForm[DlpPattern], change: bool) -> None:
+        fields = dict(form.cleaned_data)
+        if change:
+            services.update_pattern(obj.pk, actor=_actor(request), changes=fields)
+            return
+        obj.pk = services.create_pattern(actor=_actor(request), **fields).pk
+
+    def delete_model(self, request: HttpRequest, obj: DlpPattern) -> None:
+        services.remove_pattern(obj.pk, actor=_actor(request))
+
+
+class DlpSettingAdmin(AuthorAdmin):
+    list_display = ("pattern", "action", "enabled", "updated_at")
+    search_fields = ("pattern",)
+    list_select_related = False
+    readonly_fields = ("pattern",)
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: DlpSetting, form: ModelForm[DlpSetting], change: bool) -> None:
+        services.set_builtin(obj.pattern, actor=_actor(request), changes=dict(form.cleaned_data))
+
+
+def _actor(request: HttpRequest) -> str:
+    return f"user:{request.user.get_username()}"
+
+
+tenant_site.register(Policy, PolicyAdmin)
+tenant_site.register(DlpPattern, DlpPatternAdmin)
+tenant_site.register(DlpSetting, DlpSettingAdmin)

@@ -1,0 +1,1 @@
+"""REST doors of this room: one file for each resource."""
