@@ -68,8 +68,9 @@ class Behavry:
         if current is not None and now < current.renew_at:
             return current.value
         usable = current if current is not None and now < current.expires_at else None
-        if not self._lock.acquire(blocking=usable is None):
-            assert usable is not None  # noqa: S101 - only then do we not wait
+        if usable is None:
+            self._lock.acquire()
+        elif not self._lock.acquire(blocking=False):
             return usable.value
         try:
             if self._current is current:  # else somebody renewed it while we came here
@@ -90,7 +91,7 @@ class Behavry:
         return await anyio.to_thread.run_sync(self.token)
 
     def replace(self, refused: str) -> str:
-        """A new token after the gateway refused this one. Many callers with the same refused token cause one request."""
+        """A new token after the gateway refused this one; many callers with the same refused token, one request."""
         with self._lock:
             if self._current is None or self._current.value == refused:
                 self._current = None

@@ -15,7 +15,7 @@ class ConfigurationError(BehavryError):
     """A setting is missing or unsafe."""
 
 
-class TokenRefused(BehavryError):
+class TokenRefused(BehavryError):  # noqa: N818 - named for what happened
     """`code` is the OAuth error code: `invalid_client`, `unauthorized_client`, …"""
 
     def __init__(self, code: str, description: str = "") -> None:
@@ -24,7 +24,7 @@ class TokenRefused(BehavryError):
         self.description = description
 
 
-class Unavailable(BehavryError):
+class Unavailable(BehavryError):  # noqa: N818 - likewise
     """The gateway cannot be reached or is busy."""
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
