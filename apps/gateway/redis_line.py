@@ -7,7 +7,7 @@ just enough of the protocol: commands out, replies back in order.
 import asyncio
 import ssl
 from collections import deque
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from redis.asyncio.connection import SSLConnection, parse_url
 
@@ -71,8 +71,7 @@ class _Wire(asyncio.Protocol):
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self.transport = transport
+        self.transport = cast(asyncio.WriteTransport, transport)  # uvloop's does not derive from asyncio's
 
     def data_received(self, data: bytes) -> None:
         buffer, at = self._buffer + data, 0
