@@ -69,7 +69,14 @@ async def start_gateway(
     base = f"http://{HOST}:{port}"
     agent = await _seed(fixture_url, more)
     command = (sys.executable, "-m", "uvicorn", "behavry.asgi:application", "--host", HOST, "--port", str(port))
-    environment = {**os.environ, "BEHAVRY_GATEWAY_ALLOWED_ORIGINS": base, "BEHAVRY_LOG_LEVEL": "ERROR"}
+    environment = {
+        **os.environ,
+        "BEHAVRY_GATEWAY_ALLOWED_ORIGINS": base,
+        # The suites open a session for every scenario and seldom end one; each is a process of the stdio backend.
+        "BEHAVRY_GATEWAY_MAX_CHILDREN": "100",
+        "BEHAVRY_GATEWAY_MAX_CHILDREN_PER_AGENT": "100",
+        "BEHAVRY_LOG_LEVEL": "ERROR",
+    }
     async with listening((*command, "--log-level", "error"), port, environment):
         token = await fetch_token(base, agent["client_id"], agent["client_secret"])
         yield Running(base, token)

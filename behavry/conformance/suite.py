@@ -69,6 +69,10 @@ class Outcome:
             return Verdict.FAILED
         return Verdict.WARNED if self.counts.get("WARNING") else Verdict.PASSED
 
+    @property
+    def passed(self) -> bool:
+        return self.verdict in (Verdict.PASSED, Verdict.WARNED)
+
 
 NOTHING = Outcome(())
 
