@@ -24,6 +24,7 @@ _NAMESPACE: Mapping[str, Any] = {
     "BuiltinError": BuiltinError,
     "canon": canon,
     "equal": equal,
+    "sized": support.sized,
     "dot": support.dot,
     "dot_base": support.dot_base,
     "scan_values": support.scan_values,

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Self
 
 from apps.decision.rego.check import check_plan
+from apps.decision.rego.codegen import generate
 from apps.decision.rego.errors import Problem, RegoError
 from apps.decision.rego.plan import Plan, plan_name
 from apps.decision.types import JSON
@@ -97,6 +98,7 @@ class Compiler:
             ) from None
         if problems := check_plan(plan, names, sources):
             raise RegoError(problems)
+        generate(plan)  # what cannot be written as Python is refused now and not when it is loaded
         return text
 
     def _check_size(self, names: Sequence[str], sources: Sequence[str]) -> None:

@@ -62,8 +62,8 @@ def canonical(expr: Expr) -> str:
     if expr.kind in {"string", "number"}:
         return expr.code
     if expr.kind:
-        return f"canon({expr.code})"
-    return f"({expr.code} if type({expr.code}) is str else canon({expr.code}))"
+        return f"canon(sized(w[2], {expr.code}))" if expr.kind in {"array", "object", "set"} else f"canon({expr.code})"
+    return f"({expr.code} if type({expr.code}) is str else canon(sized(w[2], {expr.code})))"
 
 
 def same(a: Expr, b: Expr) -> str:
@@ -76,6 +76,8 @@ def same(a: Expr, b: Expr) -> str:
         return f"{a.code} == {b.code}"
     if a.constant and a.kind == "number":
         return f"({b.code} == {a.code} and type({b.code}) is not bool)"
-    if a.kind:
+    if a.constant:
         return f"equal({a.code}, {b.code})"
-    return f"({a.code} == {b.code} if type({a.code}) is str else equal({a.code}, {b.code}))"
+    if a.kind:
+        return f"equal(sized(w[2], {a.code}), {b.code})"
+    return f"({a.code} == {b.code} if type({a.code}) is str else equal(sized(w[2], {a.code}), {b.code}))"

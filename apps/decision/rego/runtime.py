@@ -6,7 +6,7 @@ from typing import Any, Final
 from apps.decision.rego.codegen import Code, generate
 from apps.decision.rego.errors import BuiltinError, EvaluationError
 from apps.decision.rego.plan import Plan, plan_name
-from apps.decision.rego.support import MISSING, Budget
+from apps.decision.rego.support import MISSING, Budget, sized
 from apps.decision.rego.values import UNDEFINED, Undefined, to_json
 from apps.decision.types import JSON
 
@@ -51,7 +51,7 @@ class Program:
         """
         name = plan_name(entrypoint)
         rows = self._run(name, input, Budget(max_steps, max_seconds, now_ns, strict))
-        return to_json(rows[0]["result"]) if rows else UNDEFINED
+        return rows[0] if rows else UNDEFINED
 
     def rows(
         self,
@@ -63,22 +63,22 @@ class Program:
         strict: bool = False,
     ) -> list[Mapping[str, JSON]]:
         """The answers of the plan's query, each `{"bindings": …, "expressions": […]}`."""
-        found = self._run(self._query, input, Budget(max_steps, max_seconds, now_ns, strict))
-        return [to_json(row["result"]) for row in found]
+        return self._run(self._query, input, Budget(max_steps, max_seconds, now_ns, strict))
 
     def binding(self, name: str) -> Any:
         """A variable of the query's first answer, as a Rego value and not as JSON: sets stay sets."""
-        found = self._run(self._query, UNDEFINED, Budget(MAX_STEPS, MAX_SECONDS, 0, False))
-        return found[0]["result"]["bindings"].get(name, UNDEFINED) if found else UNDEFINED
+        found = self._run(self._query, UNDEFINED, Budget(MAX_STEPS, MAX_SECONDS, 0, False), as_json=False)
+        return found[0]["bindings"].get(name, UNDEFINED) if found else UNDEFINED
 
-    def _run(self, name: str, input: JSON | Undefined, budget: Budget) -> list[Any]:
+    def _run(self, name: str, input: JSON | Undefined, budget: Budget, *, as_json: bool = True) -> list[Any]:
         run = self._code.entrypoints.get(name)
         if run is None:
             raise EvaluationError(f"there is no entry point {name}")
         world = list(self._template)
         world[0], world[1], world[2] = input, self._data, budget
         try:
-            return run(world)
+            found = [row["result"] for row in run(world)]
+            return [to_json(sized(budget, value)) for value in found] if as_json else found
         except RecursionError:
             raise EvaluationError("the policy is recursive or nested too deeply") from None
         except BuiltinError as error:

@@ -63,6 +63,24 @@ class Budget:
         self._rest -= self.left
 
 
+def sized(budget: Budget, value: Value) -> Value:
+    """The value, its size charged: what is about to be walked may hold the same part many times over."""
+    kind = type(value)
+    if kind is not list and kind is not dict and kind is not RegoSet:
+        return value
+    waiting = [value]
+    while waiting:
+        node = waiting.pop()
+        budget.left -= len(node) + 1
+        if budget.left < 0:
+            budget.refill()
+        for item in node if type(node) is list else node.values():
+            kind = type(item)
+            if kind is list or kind is dict or kind is RegoSet:
+                waiting.append(item)
+    return value
+
+
 def dot(value: Value, key: Value) -> Value:
     kind = type(value)
     if kind is dict or kind is RegoSet:

@@ -201,5 +201,40 @@ BUILTINS: Final[Mapping[str, Callable[..., Any]]] = {
     "uuid.parse": formats.uuid_parse,
 }
 
+# Their work grows with all that their arguments hold, at any depth, so that is charged first.
+DEEP: Final = frozenset(
+    {
+        "equal",
+        "neq",
+        "lt",
+        "lte",
+        "gt",
+        "gte",
+        "internal.member_3",
+        "max",
+        "min",
+        "sort",
+        "object.get",
+        "object.subset",
+        "object.union",
+        "object.union_n",
+        "object.remove",
+        "object.filter",
+        "json.filter",
+        "json.remove",
+        "json.patch",
+        "graph.reachable",
+        "graph.reachable_paths",
+        "sprintf",
+        "internal.template_string",
+        "cast_array",
+        "cast_set",
+        "json.marshal",
+        "json.marshal_with_options",
+        "io.jwt.encode_sign",
+        "net.cidr_contains_matches",
+    }
+)
+
 # Called with the evaluation's budget first: for the time it was given, or because their work outgrows their arguments.
 NEEDS_BUDGET: Final = frozenset({"time.now_ns", "io.jwt.decode_verify", "walk", "graph.reachable_paths"})
