@@ -91,6 +91,7 @@ class _Writer:
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None
+        self._closing = False
         self._wire: Wire | None = None
         self._end: End | None = None
         self._partitions_until = datetime.min.replace(tzinfo=UTC)
@@ -113,6 +114,7 @@ class _Writer:
         return future
 
     async def close(self) -> None:
+        self._closing = True
         if self._wake is not None and not self._wake.done():
             self._wake.cancel()
         if self._task is not None:
@@ -130,6 +132,8 @@ class _Writer:
 
     async def _more(self) -> bool:
         """Wait for work; False after a long silence or when closing."""
+        if self._closing:
+            return False
         self._wake = self._loop.create_future()
         try:
             async with asyncio.timeout(IDLE_SECONDS):

@@ -51,13 +51,7 @@ def verify(*, actor: str, from_seq: int = 1, to_seq: int | None = None) -> tuple
             event_hash=report.event_hash,
         )
         for item in report.breaks:
-            ChainBreakEntry.objects.update_or_create(
-                kind=item.kind.value,
-                seq=item.seq,
-                last_seq=item.last_seq,
-                defaults={"last_seen_at": finished},
-                create_defaults={"detail": item.detail, "found_at": finished, "last_seen_at": finished},
-            )
+            _keep_break(item, finished)
         services.record(
             EventKind.CHAIN_VERIFIED,
             actor=actor,
@@ -119,6 +113,12 @@ def acknowledge(break_id: UUID, *, actor: str, note: str) -> ChainBreakEntry:
             extra={"kind": row.kind, "seq": row.seq, "last_seq": row.last_seq, "note": note},
         )
     return row
+
+
+def _keep_break(item: Break, now: datetime) -> None:
+    place = {"kind": item.kind.value, "seq": item.seq, "last_seq": item.last_seq}
+    if not ChainBreakEntry.objects.filter(**place).update(last_seen_at=now):
+        ChainBreakEntry.objects.create(**place, detail=item.detail, found_at=now, last_seen_at=now)
 
 
 def alone() -> None:
