@@ -1,4 +1,4 @@
-"""Evidence beyond shape: checksums, entropy, placeholders. Each check refuses a hit or gives it back, perhaps narrower."""
+"""Evidence beyond shape: check digits, entropy, placeholders. A check refuses a hit or gives it back, perhaps narrower."""
 
 import base64
 import binascii
@@ -9,11 +9,12 @@ from functools import partial
 
 import orjson
 
+from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.pattern import Check, Hit
 
 # What people write where a secret would stand. Whole words of four letters or more: in 40 random base-62 characters
 # one of them turns up about once in ten thousand tokens.
-_PLACEHOLDER = re.compile(
+_PLACEHOLDER = compile_re2(
     rb"(?i)example|placeholder|your|change_?-?me|dummy|redact|replace|insert|sample|fake|todo|fixme|x{4}|\*{3}|\.{3}"
     rb"|[<>]|\$\{|\{\{|\}\}|%\(|\$\(|not[_-]?(?:a[_-]?)?real"
 )
@@ -33,7 +34,7 @@ def entropy(value: bytes) -> float:
 
 
 def placeholder(value: bytes) -> bool:
-    return _PLACEHOLDER.search(value) is not None or (len(value) >= 12 and len(set(value)) < 6)
+    return _PLACEHOLDER.search(value) is not None or (len(value) >= 12 and len(set(value)) < 5)
 
 
 def wordy(value: bytes) -> bool:
@@ -100,7 +101,7 @@ def user_and_password(hit: Hit) -> Hit | None:
     return hit if user and colon and len(password) >= 3 and readable and not placeholder(password) else None
 
 
-_PEM_LINE = re.compile(rb"[A-Za-z0-9+/]{32,}={0,2}")
+_PEM_LINE = re.compile(rb"[A-Za-z0-9+/]{24,}={0,2}")
 _PEM_TAIL = re.compile(rb"[A-Za-z0-9+/]{16,}={0,2}")
 
 

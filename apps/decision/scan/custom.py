@@ -8,7 +8,8 @@ import hyperscan
 import re2
 
 from apps.decision.errors import BadInput
-from apps.decision.scan.matcher import Matcher, compile_hyperscan, compile_re2
+from apps.decision.scan.linear import compile_re2
+from apps.decision.scan.matcher import Matcher, compile_hyperscan
 from apps.decision.scan.pattern import Pattern
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
 from apps.decision.types import DlpAction, Severity

@@ -12,7 +12,10 @@ from apps.decision.scan.checks import decoded
 # alphabet. Five such groups in a row occur in hashes, images and identifiers about once in 30,000 tries, in hex never.
 BASE64_TEXT = r"(?:[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z+/_-]){5}"
 # Not "%20": no secret begins, ends or changes with a blank, and clean URLs are full of them.
-ESCAPE = r"%(?:0[ADad]|2[1-9A-Fa-f]|[3-7][0-9A-Fa-f])|\\u00[2-7][0-9A-Fa-f]|\\/|&(?:amp|quot|lt|gt|apos|#\d{2}|#x[0-9A-Fa-f]{2});"
+ESCAPE = (
+    r"%(?:0[ADad]|2[1-9A-Fa-f]|[3-7][0-9A-Fa-f])|\\u00[2-7][0-9A-Fa-f]|\\/"
+    r"|&(?:amp|quot|lt|gt|apos|#\d{2}|#x[0-9A-Fa-f]{2});"
+)
 
 _BASE64_TEXT = re.compile(BASE64_TEXT.encode())
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/-_"

@@ -12,12 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 import hyperscan
-import re2
 
 from apps.decision.scan import decoding
 from apps.decision.scan.decoding import Block
+from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.pattern import Hit, Pattern
 
+_READ = 1024
 _BASE64, _ESCAPE = -1, -2  # where a pattern's index would stand: something may be encoded
 
 
@@ -36,8 +37,8 @@ class Matcher:
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = tuple(patterns)
-        self._finders = tuple(compile_re2(pattern.regex, pattern.unicode) for pattern in patterns)
-        self._groups = tuple(finder.groups for finder in self._finders)
+        self._finders = tuple(compile_re2(pattern.regex, pattern.unicode, groups=False) for pattern in patterns)
+        self._readers = tuple(compile_re2(pattern.regex, pattern.unicode) for pattern in patterns)
         expressions = [(decoding.BASE64_TEXT, False), (decoding.ESCAPE, False)]
         needs: list[range] = []
         for pattern in patterns:
@@ -51,7 +52,7 @@ class Matcher:
         self._own = threading.local()
 
     def triggered(self, buffer: bytes) -> list[int]:
-        """What may occur: indexes of patterns, _BASE64, _ESCAPE. Most often nothing, and then there is no more to do."""
+        """What may occur: indexes of patterns, _BASE64, _ESCAPE. Mostly nothing, and then there is no more to do."""
         seen: list[int] = []
         try:
             scratch = self._own.scratch
@@ -86,7 +87,7 @@ class Matcher:
                 continue
             pattern = self._patterns[index]
             for match in self._finders[index].finditer(buffer):
-                hit = pattern.check(Hit(buffer, *_span(match, self._groups[index])))
+                hit = pattern.check(Hit(buffer, *_span(self._readers[index], buffer, *match.span())))
                 if hit is not None and hit.end > hit.start:
                     yield Match(pattern, hit.start, hit.end)
 
@@ -124,35 +125,33 @@ class _Spans:
         buckets = range(match.start >> 8, (match.end - 1 >> 8) + 1)
         for bucket in buckets:
             for other in self._taken.get(bucket, ()):
-                if other.start < match.end and match.start < other.end:
-                    if match.pattern.name not in other.pattern.beside or match.decoded:
-                        return
+                overlaps = other.start < match.end and match.start < other.end
+                if overlaps and (match.decoded or match.pattern.name not in other.pattern.beside):
+                    return
         for bucket in buckets:
             self._taken.setdefault(bucket, []).append(match)
         self.matches.append(match)
 
 
-def _span(match: Any, groups: int) -> tuple[int, int]:
-    """The first group that took part; the whole match where there is none."""
-    for group in range(1, groups + 1):
-        start, end = match.span(group)
-        if start >= 0:
-            return start, end
-    start, end = match.span()
+def _span(reader: Any, buffer: bytes, start: int, end: int) -> tuple[int, int]:
+    """The first group that took part in a match; the whole match where there is none.
+
+    RE2 finds where a match begins and ends very fast, its groups slowly: so they are read from the match's first
+    kilobyte alone. A group that reaches the end of that reaches the end of the match.
+    """
+    if not reader.groups:
+        return start, end
+    read = min(end, start + _READ)
+    match = reader.match(buffer, start, read)
+    for group in range(1, reader.groups + 1 if match else 0):
+        first, last = match.span(group)
+        if first >= 0:
+            return first, end if last == read else last
     return start, end
 
 
 def _note(index: int, start: int, end: int, flags: int, seen: list[int]) -> None:
     seen.append(index)
-
-
-def compile_re2(regex: str, unicode: bool = False) -> Any:
-    """RE2 over bytes; with `unicode` its classes see UTF-8 characters."""
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.UTF8 if unicode else re2.Options.Encoding.LATIN1
-    options.log_errors = False
-    options.max_mem = 32 << 20
-    return re2.compile(regex.encode(), options)
 
 
 def compile_hyperscan(expressions: Sequence[tuple[str, bool]]) -> Any:

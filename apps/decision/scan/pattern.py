@@ -46,7 +46,8 @@ class Pattern:
 
     `check` refuses a hit or narrows it. Where hits overlap the higher `rank` stands: a format nobody else uses outranks
     a guess from a variable's name. `triggers` are what the automaton looks for, all of them, when `regex` itself is too
-    common or too large for it; they must occur in every buffer that `regex` and `check` accept something of. `shown` are public prefixes that an excerpt may keep.
+    common or too large for it; they must occur in every buffer that `regex` and `check` accept something of. `shown`
+    are public prefixes that an excerpt may keep.
     `hits` and `misses` are built when called, so that no secret-shaped text stands in a source file.
     """
 
@@ -72,10 +73,11 @@ RIGHT = r"(?:[^0-9A-Za-z_-]|$)"
 
 # Between a name and its value: the ways of code, configuration, JSON (escaped or not), XML, shells and prose.
 BETWEEN = (
-    r"(?:\\{0,3}[\"'`\])]{0,3}\s{0,8}(?::\s{0,2}[A-Za-z]{2,12}\s{0,2})?(?:=>|:=|={1,2}|:)\s{0,8}(?:[bru]?\\{0,3}[\"'`]{1,3})?"
+    r"(?:\\{0,3}[\"'`\])]{0,3}\s{0,8}(?::\s{0,2}[A-Za-z]{2,12}\s{0,2})?(?:=>|:=|={1,2}|:)\s{0,8}"
+    r"(?:[bru]?\\{0,3}[\"'`]{1,3})?"
     r"|\\{0,3}[\"']?,?\s{1,20}value\s?[:=]\s?\\{0,3}[\"']?"
     r"|>|\(\\{0,3}[\"'`]|\s{1,8}\\{0,3}[\"']"
     r"|\s(?:is|was|as|(?:re)?set to|changed to)(?::|\sset to)?\s{1,2}\\{0,3}[\"'`]?)"
 )
 # … and between two quoted words of one call or list, where the first must end with the name.
-COMMA = r"\\{0,3}[\"'],\s{0,8}\\{0,3}[\"'](?:value\\{0,3}[\"']?\s{0,4}[:=]\s{0,4}\\{0,3}[\"'])?"
+COMMA = r"\\{0,3}[\"'],[ \t]{0,8}\\{0,3}[\"'](?:value\\{0,3}[\"']?\s{0,4}[:=]\s{0,4}\\{0,3}[\"'])?"

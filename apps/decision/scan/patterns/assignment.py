@@ -3,6 +3,7 @@
 import re
 
 from apps.decision.scan.checks import entropy, placeholder, user_and_password, wordy
+from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.pattern import BETWEEN, COMMA, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.scan.patterns.endpoints import weak
@@ -14,33 +15,41 @@ _KEY_NAME = (
     r"[_ .-]?(?:access[_ .-]?|api[_ .-]?|auth[_ .-]?)?(?:key|token|secret)|apikey|secret|token"
 )
 _KEY_VALUE = r"[0-9A-Za-z_+/=.~-]{16,}"
-_PASSWORD_NAME = r"(?:password|passwd|passphrase|passwort|pwd|passcode|credentials?|secret)"
+_SECRET_NAME = r"(?:password|passwd|passphrase|passwort|pwd|passcode|credentials?|secret)"
 
 # Names that end like a secret's but hold something public.
-_PUBLIC_NAME = re.compile(
+_PUBLIC_NAME = compile_re2(
     rb"(?i)(?:public|next|page|prev|cursor|continu\w*|sync|csrf|xsrf|etag|cache|primary|foreign|sort|partition|idempot\w*"
     rb"|translation|object|max|stop|eos|bos|pad|unk|mask|push|device|client_request|publishable|site|row)"
     rb"[\s_-]{0,2}(?:api[\s_-]?)?(?:key|token|secret)?[\s\"'`\])=:>\\]{0,12}$"
 )
 # … or whose last word says that the value is about the secret and not the secret itself.
-_ABOUT = re.compile(
-    rb"(?i)(?:label|hint|placeholder|text|title|message|error|field|url|uri|path|file|length|policy|regex|pattern|type"
+_ABOUT = compile_re2(
+    rb"(?i)(?:label|hint|fingerprint|thumbprint|prefix|suffix|source|method|algorithm|issuer|endpoint|scopes?|usage"
+    rb"|size|index|limit|manager|service|store|table|column|param|header|env|var|validator|strength|placeholder|text|title|message|error|field|url|uri|path|file|length|policy|regex|pattern|type"
     rb"|format|count|hash|digest|date|used|age|expir\w{1,8}|ttl|ids?|name|version|arn|ref|provider|locker|at|status|state)"
     rb"[\s\"'`\])=:>\\]{1,12}$|::\w{1,60}[\"'\s:=\\]{1,8}$"
 )
 _DIGIT = re.compile(rb"[0-9]")
+_LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
+_KINDS = tuple(re.compile(kind) for kind in (rb"[0-9]", rb"[a-z]", rb"[A-Z]", rb"[^0-9A-Za-z]"))
 _DATE = re.compile(rb"\d{4}-\d\d-\d\d(?:[T ]|$)")
 _DOTTED = re.compile(rb"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+$|\w+=[A-Za-z_]+$|[A-Za-z]+/\w+$|[a-z]+(?:\.[a-z]+)+/")
+_LONGEST_PASSWORD = 256
+_LONGEST_KEY = 4096
+_QUOTED_REST = re.compile(rb"&[^\s\"'`<>\\]*")
 _UUID = re.compile(rb"(?i)^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$")
-_STRONG_NAME = re.compile(rb"(?i)(?:api|secret|auth|client|access|private|signing)[_ .-]?(?:key|secret|token)|apikey")
+_STRONG_NAME = compile_re2(rb"(?i)(?:api|secret|auth|client|access|private|signing)[_ .-]?(?:key|secret|token)|apikey")
 _QUOTES = (b'"', b"'", b"`")
-_CODE = re.compile(
+_CODE = compile_re2(
     rb"[(\[{]|\w\.\w+\.\w|^(?:os|process|env|config|settings|self|this|options|args|params|req|request)\b"
 )
 
 
 def _generic(hit: Hit) -> Hit | None:
     secret = hit.secret.rstrip(b".")
+    if len(secret) > _LONGEST_KEY:
+        return None
     name = hit.before(60)
     if secret.isdigit() or hit.after(1) in (b"(", b"["):
         return None
@@ -59,20 +68,23 @@ def _generic(hit: Hit) -> Hit | None:
 
 
 def _classes(value: bytes) -> int:
-    kinds = (bytes.isdigit, bytes.islower, bytes.isupper)
-    chars = [bytes((byte,)) for byte in value]
-    return sum(any(kind(c) for c in chars) for kind in kinds) + any(not c.isalnum() for c in chars)
+    return sum(kind.search(value) is not None for kind in _KINDS)
 
 
 def _password(hit: Hit) -> Hit | None:
     if hit.before(6).lower().endswith((b"basic ", b"basic+")):
         return user_and_password(hit)
-    secret = hit.secret
+    if hit.end - hit.start > _LONGEST_PASSWORD:
+        return None
     name = hit.before(60)
     quoted = name[-1:] in _QUOTES
-    if not quoted:
-        secret = secret.split(b"&", 1)[0].rstrip(b".,;:!?)]}")
-        if _CODE.search(secret) or secret.startswith((b"$", b"=", b"-", b"!", b"/", b"@")):
+    if quoted:
+        # "&" ends a value in a URL's query, but stands in a quoted one.
+        rest = _QUOTED_REST.match(hit.after(_LONGEST_PASSWORD))
+        secret = hit.secret + (rest[0] if rest else b"")
+    else:
+        secret = hit.secret.rstrip(b".,;:)]}")
+        if _CODE.search(secret) or secret.startswith((b"$", b"=", b"--", b"!=", b"/", b"@")):
             return None
     if _DATE.match(secret) or _DOTTED.match(secret) or _ABOUT.search(name):
         return None
@@ -85,10 +97,9 @@ def _password(hit: Hit) -> Hit | None:
         return None
     # A word, a sentence's beginning or an identifier is no password; a letter with a digit or sign in it may be one.
     core = secret.strip(b"\"'`.,;:!?()[]{}_-*#")
-    digits = sum(48 <= c <= 57 for c in core)
-    letters = sum(chr(c).isalpha() for c in core)
+    digits = len(_DIGIT.findall(core))
     if (
-        letters == 0
+        not _LETTER.search(core)
         or _classes(core) < 2
         or (
             # What follows a closing quote is code.
@@ -121,7 +132,7 @@ PATTERNS = (
         + COMMA
         + r")|--[0-9a-z_-]{0,40}(?:"
         + _KEY_NAME
-        + ")[= ])("
+        + r")[= ]|\bauthorization[\"']?\s?[:=]\s?[\"']?(?:token|api-?key|key|bot|discord|splunk) )("
         + _KEY_VALUE
         + ")",
         check=_generic,
@@ -143,18 +154,19 @@ PATTERNS = (
         title="Password or credential given to a name",
         severity=Severity.MEDIUM,
         regex=r"(?i)(?:(?:"
-        + _PASSWORD_NAME
-        + r"(?:(?:[_-]?[0-9a-z]{1,12})?"
+        + _SECRET_NAME
+        + r"(?:(?:[_-]?[0-9a-z]{1,12}|\s(?:for|of|on)\s[^\r\n:=\"']{1,40})?"
         + BETWEEN
         + "|"
         + COMMA
-        + r")|(?:[_-]|\b)pass(?:"
+        + r")|(?:[_-]|\b)(?:pass|pw)(?:"
         + BETWEEN
         + "|"
         + COMMA
         + r"))|--[0-9a-z_-]{0,40}(?:password|passwd|pass|pwd|token|secret|passphrase)[= ]\\{0,3}[\"']?"
         + r"|\bcurl\b[^\r\n]{0,200} (?:-u|--user) [\"']?[^\s:]{1,60}:"
-        + r"|\bauthorization[\"']?\s?[:=]\s?[\"']?basic )([^\s\"'`<>\\]{6,})",
+        + r"|\bmysql\w{0,8}\b[^\r\n]{0,200} -p|\bsshpass -p ?[\"']?"
+        + r"|\bauthorization[\"']?\s?[:=]\s?[\"']?basic )([^\s\"'`<>\\&]{6,})",
         check=_password,
         rank=4,
         hits=lambda: (
@@ -164,6 +176,7 @@ PATTERNS = (
             "curl -u deploy:" + "s3cr" + "et-9x7" + " https://host/",
         ),
         misses=lambda: (
+            "mysql -u root -p database_name",
             "password = os.environ['DB_PASSWORD']",
             "password: ${DB_PASSWORD}",
             'type="password" placeholder="Password"',

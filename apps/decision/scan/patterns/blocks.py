@@ -30,9 +30,8 @@ PATTERNS = (
         name="gcp_service_account",
         title="Google Cloud service account key",
         severity=Severity.CRITICAL,
-        regex=r"private_key\\{0,3}[\"']?[\s+]{0,4}[:=][\s+]{0,4}\\{0,3}[\"']?[|>]?-?\s{0,20}(-----BEGIN[ +](?:RSA[ +])?PRIVATE[ +]KEY-----"
-        + _BODY
-        + ")",
+        regex=r"private_key\\{0,3}[\"']?[\s+]{0,4}[:=][\s+]{0,4}\\{0,3}[\"']?[|>]?-?\s{0,20}"
+        r"(-----BEGIN[ +](?:RSA[ +])?PRIVATE[ +]KEY-----" + _BODY + ")",
         check=_service_account,
         rank=11,
         beside=frozenset({"private_key"}),
@@ -64,7 +63,7 @@ PATTERNS = (
         name="pgp_private_key",
         title="PGP private key block",
         severity=Severity.CRITICAL,
-        regex=r"-----BEGIN[ +]PGP[ +]PRIVATE[ +]KEY[ +]BLOCK-----" + _BODY.replace("DEK-Info", "https?://|[()]|-\\s"),
+        regex=r"-----BEGIN[ +]PGP[ +]PRIVATE[ +]KEY[ +]BLOCK-----" + _BODY.replace("DEK-Info", "https?://|[()@_]|-\\s"),
         check=armoured,
         shown=("-----BEGIN",),
         hits=lambda: (made.pem("PGP PRIVATE KEY BLOCK"), made.pem("PGP PRIVATE KEY BLOCK", "\\n")),

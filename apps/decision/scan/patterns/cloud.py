@@ -3,20 +3,26 @@
 import re
 
 from apps.decision.scan.checks import entropy, placeholder, token, wordy
+from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.pattern import LEFT, RIGHT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
 
 _DIGIT = re.compile(rb"[0-9]")
-_AWS_CONTEXT = re.compile(rb"(?i)aws|amazon|secret[\s_.-]{0,2}access[\s_.-]{0,2}key|\b(?:AK|AS)IA[A-Z0-9]{16}")
-_SECRET_KEY = re.compile(rb"(?i)secret[\s_.-]{0,2}key")
-_AZURE_CONTEXT = re.compile(rb"(?i)account[\s_.-]?key|azure|storage|\.core\.windows\.net")
+_AWS_CONTEXT = compile_re2(rb"(?i)aws|amazon|secret[\s_.-]{0,2}access[\s_.-]{0,2}key|\b(?:AK|AS)IA[A-Z0-9]{16}")
+_SECRET_KEY = compile_re2(rb"(?i)secret[\s_.-]{0,2}key")
+_AZURE_CONTEXT = compile_re2(rb"(?i)account[\s_.-]?key|azure|storage|\.core\.windows\.net")
 
 
 def _aws_secret(hit: Hit) -> Hit | None:
     """Forty characters are only a key where AWS is spoken of, and where they look drawn at random."""
+    if hit.end - hit.start == 41 and hit.before(1) == b"\\" and hit.secret[:1] in (b"n", b"r", b"t"):
+        hit = hit.at(hit.start + 1, hit.end)  # what precedes is an escaped end of line
     secret = hit.secret
-    if secret.islower() or secret.isupper() or not _DIGIT.search(secret):
+    # A commit's hash is what forty characters are most of the time, so it goes first.
+    if len(secret) != 40 or secret.islower() or secret.isupper() or not _DIGIT.search(secret):
+        return None
+    if hit.before(1) in (b"-", b"_") or hit.after(1) in (b"-", b"_", b"="):
         return None
     if entropy(secret) < 4.0 or placeholder(secret) or wordy(secret) or secret.startswith(b"eyJ"):
         return None
@@ -52,9 +58,9 @@ PATTERNS = (
         name="aws_secret_key",
         title="AWS secret access key",
         severity=Severity.CRITICAL,
-        regex=r"(?:^|[^0-9A-Za-z+/=_-]|[=:]|\\[nrt]|\\u00[0-9a-f]{2})([0-9A-Za-z+/]{40})(?:[^0-9A-Za-z+/=_-]|$)",
+        regex=r"[0-9A-Za-z+/]{40,}",
         triggers=(
-            r"(?:^|[^0-9A-Za-z+/=_-]|[=:]|\\[nrt]|\\u00[0-9a-f]{2})[0-9A-Za-z+/]{40}(?:[^0-9A-Za-z+/=_-]|$)",
+            r"[0-9A-Za-z+/]{40}",
             r"(?i)(?:aws|amazon|secret[\s_.-]{0,2}(?:access[\s_.-]{0,2})?key|A[KS]IA[A-Z0-9]{16})",
         ),
         check=_aws_secret,

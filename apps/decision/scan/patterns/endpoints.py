@@ -4,6 +4,7 @@ import re
 from functools import partial
 
 from apps.decision.scan.checks import entropy, placeholder, token, user_and_password
+from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.pattern import LEFT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
@@ -15,7 +16,7 @@ _SCHEMES = (
     r"|memcached|elasticsearch|influxdb|git|https?|wss?|sqs|socks5)(?:\+[0-9a-z]{2,12}){0,2}"
 )
 # Words that stand where a password will: a tutorial's `user:password@localhost` opens nothing.
-_WEAK = re.compile(
+_WEAK = compile_re2(
     rb"(?i)^(?:(?:my|the|db|super|some|a|new)?[_-]?(?:pass|passw|passwd|password|pwd|secret|token|pw|user|username|key)"
     rb"(?:word)?\d?|guest|test|root|admin|foo|bar|baz|abc|none|null|postgres|mysql|mongo|redis|x+|\*+|\.+|\[.*|%.*%|\$\w+"
     rb"|:?[A-Z]+_[A-Z_]*)$"
@@ -29,13 +30,25 @@ def weak(password: bytes, user: bytes = b"") -> bool:
     return len(password) < 4 or placeholder(password) or password == user or _WEAK.match(password) is not None
 
 
+# Hosts of tutorials. On any other host even a weak password is a password.
+_NOWHERE = compile_re2(
+    rb"(?i)^(?:[^.]*|.*\.local|127\..*|0\.0\.0\.0|(?:.*\.)?example\.\w+|(?:my)?(?:host|hostname|server|db|database|domain)\.\w{2,5})(?::\d+)?$"
+)
+_ANYONE = frozenset({b"user", b"username", b"usr", b"me", b"foo", b"someuser", b"myuser", b"login"})
+
+
 def _uri(hit: Hit) -> Hit | None:
     text = hit.secret.rstrip(b".,;:!?)]}")
     found = _USERINFO.search(text) or _USERINFO_ESCAPED.search(text)
     if found:
-        return None if weak(found["secret"], found["user"]) else hit.at(hit.start, hit.start + len(text))
-    password = _PASSWORD.search(text)
-    if password is None or weak(password[1]) or len(password[1]) < 4:
+        user, password = found["user"], found["secret"]
+        host = re.split(rb"[/?\\#]", text.rsplit(b"@", 1)[1], maxsplit=1)[0]
+        real = not _NOWHERE.match(host) and user.lower() not in _ANYONE and not placeholder(password)
+        if weak(password, user) and not (real and password.isalnum()):
+            return None
+        return hit.at(hit.start, hit.start + len(text))
+    named = _PASSWORD.search(text)
+    if named is None or weak(named[1]):
         return None
     return hit.at(hit.start, hit.start + len(text))
 
@@ -47,6 +60,12 @@ def _signed(hit: Hit) -> Hit | None:
         return None
     signature = re.search(rb"sig=([0-9A-Za-z%+/=_-]+)", hit.secret)
     return hit if signature and len(signature[1]) >= 40 and entropy(signature[1]) > 3.5 else None
+
+
+def _registry_login(hit: Hit) -> Hit | None:
+    if hit.before(16).lower().rstrip(b" =\"'").endswith((b"-p", b"--password")):
+        return None if weak(hit.secret) or hit.secret.startswith((b"$", b"-")) else hit
+    return user_and_password(hit)
 
 
 def _last_part(hit: Hit, bits: float) -> Hit | None:
@@ -68,7 +87,7 @@ PATTERNS = (
         + r"|[^\s\"'<>\\`|]{1,300}[?&;](?:amp;)?password=[^\s\"'<>\\`|]{1,300})"
         + r"|(?:server|data source|host|addr|address|endpoint)\s?=[^;\r\n\"]{1,200};(?:[^;\r\n\"]+;)*"
         + r"\s?(?:password|pwd|sharedaccesskey)\s?=[^;\r\n\"]{1,200}(?:;[^;\r\n\"]+)*"
-        + r"|host=\S{1,100} (?:[a-z]{1,20}=\S+ )*password=\S{1,100}))",
+        + r"|host=[^\s,;'\"()]{1,100} (?:[a-z_]{1,20}=[^\s,;'\"()]+ )*password=[^\s,;'\"()]{1,100}))",
         triggers=(
             r"(?i):(?:\\?/){2}[^\s/\"'<>\\`|?#]{0,100}:[^\s/\"'<>\\`|]{1,200}@|(?:password|pwd|sharedaccesskey)\s?=",
         ),
@@ -84,6 +103,7 @@ PATTERNS = (
         misses=lambda: (
             "postgres://user:${DB_PASSWORD}@localhost/db",
             "postgres://user:password@localhost/db",
+            "connect(host='db', password=read_password())",
             "https://host:8080/path?time=12:30@noon",
             "redis://localhost:6379/0",
             "mysql://<user>:<password>@<host>/<db>",
@@ -151,10 +171,12 @@ PATTERNS = (
         name="docker_auth",
         title="Docker registry login",
         severity=Severity.HIGH,
-        regex=r"\"auth\\{0,3}\"\s{0,4}:\s{0,4}\\{0,3}\"([0-9A-Za-z+/_-]{8,}={0,2})",
-        check=user_and_password,
+        regex=r"\"auth\\{0,3}\"\s{0,4}:\s{0,4}\\{0,3}\"([0-9A-Za-z+/_-]{8,}={0,2})"
+        + r"|\bdocker login\b[^\r\n]{0,200} (?:-p|--password)[ =][\"']?([^\s\"']{6,})",
+        check=_registry_login,
         hits=lambda: (
             '{"auths":{"registry.internal":{"auth":"' + made.b64("robot:" + made.chars(made.ALNUM, 16)) + '"}}}',
+            "docker login registry.internal -u robot -p " + made.chars(made.ALNUM, 16),
         ),
         misses=lambda: ('{"auth": "required1"}', '{"auth": "<base64 of user:password>"}'),
     ),

@@ -3,21 +3,22 @@
 import re
 
 from apps.decision.scan.checks import luhn, placeholder
+from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.pattern import LEFT, Hit, Pattern
 from apps.decision.scan.patterns import made
 from apps.decision.types import Severity
 
-_CARD_WORD = re.compile(
+_CARD_WORD = compile_re2(
     rb"(?i)card|credit|debit|visa|master|amex|american.?express|discover|diners|jcb|\bpan\b|\bcc\b|cvv"
 )
 # A name right before a bare number that says it counts or names a thing.
-_OTHER_NUMBER = re.compile(
+_OTHER_NUMBER = compile_re2(
     rb"(?i)(?:order|tracking|track|invoice|isbn|issn|imei|serial|sku|barcode|ean|upc|shipment|trace|span|message|event"
     rb"|tweet|snowflake|batch|request|session|thread|channel|guild|build|job|ticket|timestamp|time|phone|fax|tel|mobile"
     rb"|part|model|lot|case|ref(?:erence)?|version|user|post|item|product|object|row|record|seed|offset|size|bytes|hash|\w{0,20}(?:_id|Id|\bid))"
     rb"[\s_-]{0,2}(?:id|ids|no|nr|num|number|code|key|ns|ms|us|at)?[\s.#:=\"'`|,>(\[]{0,8}$"
 )
-_SSN_WORD = re.compile(
+_SSN_WORD = compile_re2(
     rb"(?i)\bssn|ssn\b|social[\s_-]{0,2}sec|soc\.? ?sec|\btin\b|tax[\s_-]{0,2}(?:payer)?[\s_-]{0,2}id"
 )
 _NOT_SSN = frozenset({b"078051120", b"219099999"})  # printed in advertisements, never valid since

@@ -11,6 +11,12 @@ def _slack(hit: Hit) -> Hit | None:
     return checks.token(2.8)(hit) if sum(48 <= c <= 57 for c in hit.secret) >= 3 else None
 
 
+def _openai(hit: Hit) -> Hit | None:
+    # Short ones only with digits in them: "sk-" begins class names too.
+    enough = len(hit.secret) >= 35 or sum(48 <= c <= 57 for c in hit.secret) >= 3
+    return checks.token(3.0)(hit) if enough else None
+
+
 def _twilio(hit: Hit) -> Hit | None:
     return hit if len(set(hit.secret[-32:])) >= 8 else None
 
@@ -56,8 +62,8 @@ PATTERNS = (
         name="openai_key",
         title="OpenAI API key",
         severity=Severity.CRITICAL,
-        regex=LEFT + r"(sk-(?:(?:proj|svcacct|admin|None)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{32,}))",
-        check=token(3.0),
+        regex=LEFT + r"(sk-(?:(?:proj|svcacct|admin|None)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{20,}))",
+        check=_openai,
         shown=("sk-proj-", "sk-svcacct-", "sk-admin-", "sk-"),
         hits=lambda: (
             "sk-" + made.chars(made.ALNUM, 20) + "T3" + "BlbkFJ" + made.chars(made.ALNUM, 20, "b"),
