@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +11,7 @@ from urllib.parse import unquote_plus
 from apps.decision.errors import AppError
 
 MAX_PARAMETER = 2000
+_VISIBLE = re.compile(r"[\x20-\x7e]*")  # RFC 6749 appendix A: what parameters are made of
 
 
 class OAuthError(AppError):
@@ -54,8 +56,8 @@ def _parameter(body: Mapping[str, Any], name: str) -> str:
     if len(values) > 1:
         raise OAuthError("invalid_request", f"{name} is given more than once.")
     value = values[0] if values else ""
-    if not isinstance(value, str) or len(value) > MAX_PARAMETER:
-        raise OAuthError("invalid_request", f"{name} must be a string of at most {MAX_PARAMETER} characters.")
+    if not isinstance(value, str) or len(value) > MAX_PARAMETER or not _VISIBLE.fullmatch(value):
+        raise OAuthError("invalid_request", f"{name} must be at most {MAX_PARAMETER} visible ASCII characters.")
     return value
 
 
@@ -65,10 +67,11 @@ def _basic(authorization: str) -> tuple[str, str]:
         if scheme.lower() != "basic" or len(encoded) > MAX_PARAMETER:
             raise ValueError
         name, colon, password = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")
-        if not colon:
+        name, password = unquote_plus(name), unquote_plus(password)
+        if not colon or not _VISIBLE.fullmatch(name + password):
             raise ValueError
     except (ValueError, binascii.Error):
         raise OAuthError(
             "invalid_client", "Client authentication failed.", status=401, why="bad_authorization_header"
         ) from None
-    return unquote_plus(name), unquote_plus(password)
+    return name, password

@@ -20,6 +20,8 @@ MAX_VALUE = 8192
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,200}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,199}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e\t]*")
+_TOOL = re.compile(r"[\x20-\x7e]{1,200}")
 # The gateway speaks HTTP and MCP itself; a configured header may not contradict it.
 _OWN_HEADERS = {
     "accept", "connection", "content-encoding", "content-length", "content-type", "expect", "host", "keep-alive",
@@ -83,15 +85,15 @@ def check_headers(values: Mapping[str, str]) -> Complaints:
         return {"headers": f"At most {MAX_ITEMS} headers with HTTP names."}
     if reserved := sorted(n for n in values if n.lower() in _OWN_HEADERS or n.lower().startswith("mcp-")):
         return {"headers": f"The gateway sets these itself: {', '.join(reserved)}."}
-    if any(_CONTROL.search(value) or len(value) > MAX_VALUE for value in values.values()):
-        return {"headers": f"A value has at most {MAX_VALUE} characters and no control characters."}
+    if any(not _HEADER_VALUE.fullmatch(value) or len(value) > MAX_VALUE for value in values.values()):
+        return {"headers": f"A value has at most {MAX_VALUE} ASCII characters and no control characters."}
     return {}
 
 
 def check_tool_actions(actions: Mapping[str, str]) -> Complaints:
     verbs = {str(action) for action in Action}
-    if len(actions) > 1000 or not all(0 < len(name) <= 200 for name in actions):
-        return {"tool_actions": "At most 1000 tools, each with a name of up to 200 characters."}
+    if len(actions) > 1000 or not all(_TOOL.fullmatch(name) for name in actions):
+        return {"tool_actions": "At most 1000 tools, each with a name of up to 200 visible ASCII characters."}
     if unknown := sorted({str(verb) for verb in actions.values()} - verbs):
         return {"tool_actions": f"Unknown: {', '.join(unknown)}. Use one of {', '.join(sorted(verbs))}."}
     return {}

@@ -1,9 +1,11 @@
 """Limits on guessing: so many attempts per key and window, counted in Redis; without Redis nobody gets in."""
 
 import hashlib
+import ipaddress
 from dataclasses import dataclass
 
 import redis
+from rest_framework.request import Request
 
 from apps.decision.errors import RateLimited, Unavailable
 from apps.tenants.context import current_schema, tenant_key
@@ -43,6 +45,18 @@ class Throttle:
         # Digests, so that what callers send cannot shape a key or be read there.
         digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()
         return tenant_key(current_schema(), "throttle", self.name, digest)
+
+
+def place_of(request: Request) -> str:
+    """Where a guess comes from: an IPv4 address, or an IPv6 /64, all of which one machine may have."""
+    text = str(request.META.get("REMOTE_ADDR", ""))
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is None:
+        return str(ipaddress.IPv6Network((address, 64), strict=False))
+    return text
 
 
 def _unavailable() -> Unavailable:

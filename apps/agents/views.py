@@ -6,6 +6,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from django.conf import settings
+from django.core.exceptions import SuspiciousOperation
 from django.db import OperationalError
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
@@ -13,15 +14,15 @@ from django.views.decorators.http import require_GET
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException, UnsupportedMediaType
-from rest_framework.parsers import FormParser, JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.agents import oauth, services
 from apps.agents.oauth import OAuthError
-from apps.agents.throttle import Throttle
-from apps.decision.errors import AppError, Unavailable
+from apps.agents.parsers import SmallFormParser, SmallJSONParser
+from apps.agents.throttle import Throttle, place_of
+from apps.decision.errors import AppError, TooLarge, Unavailable
 
 TOKEN_PATH = "/api/v1/auth/token"  # noqa: S105 - an address
 PER_CLIENT = Throttle("token", limit=30, window=300)
@@ -56,7 +57,7 @@ class TokenView(APIView):
 
     authentication_classes = ()
     permission_classes = ()
-    parser_classes = (FormParser, JSONParser)
+    parser_classes = (SmallFormParser, SmallJSONParser)
 
     @extend_schema(
         operation_id="token",
@@ -65,7 +66,7 @@ class TokenView(APIView):
         auth=[],
     )
     def post(self, request: Request) -> Response:
-        address = request.META.get("REMOTE_ADDR", "")
+        address = place_of(request)
         asked = oauth.parse(request.data, request.META.get("HTTP_AUTHORIZATION", ""))
         PER_ADDRESS.take(address)
         PER_CLIENT.take(asked.client_id, address)
@@ -134,10 +135,14 @@ def _jwk(kid: str, pem: str) -> dict[str, Any]:
 
 def _as_app_error(error: Exception) -> AppError | None:
     match error:
+        case TooLarge():
+            return OAuthError("invalid_request", error.detail, status=413)
         case AppError():
             return error
         case OperationalError():
             return Unavailable("Tokens cannot be issued right now.", retry_after=1)
+        case SuspiciousOperation():
+            return OAuthError("invalid_request", "The request cannot be read.")
         case UnsupportedMediaType():
             return OAuthError("invalid_request", "Send a form or JSON.", status=400)
         case APIException():

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.agents import services
-from apps.agents.api.strict import Reason, StrictMixin
+from apps.agents.api.strict import Reason, StrictMixin, text_of
 from apps.agents.models import Agent, AgentStatus
 from apps.decision.errors import BadInput, NotFound
 from apps.tenants.api import limit_of
@@ -87,9 +87,9 @@ class AgentsView(APIView):
             if wanted not in AgentStatus.values:
                 raise BadInput("There is no such status.", fields={"status": f"Use one of {AgentStatus.values}."})
             rows = rows.filter(status=wanted)
-        if tag := request.query_params.get("tag"):
+        if tag := text_of(request, "tag"):
             rows = rows.filter(tags__contains=[tag])
-        if text := request.query_params.get("q"):
+        if text := text_of(request, "q"):
             rows = rows.filter(Q(name__icontains=text) | Q(owner__icontains=text) | Q(client_id=text))
         limit, offset = limit_of(request), _offset_of(request)
         page = rows.order_by("-id")[offset : offset + limit]

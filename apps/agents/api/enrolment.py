@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 from apps.agents import services
 from apps.agents.api.strict import StrictMixin
 from apps.agents.models import EnrolmentToken
-from apps.agents.throttle import Throttle
+from apps.agents.parsers import SmallJSONParser
+from apps.agents.throttle import Throttle, place_of
 from apps.decision.errors import NotFound
 from apps.tenants.api import KeysetPage
 from apps.tenants.roles import Role, actor_of, at_least
@@ -120,12 +121,13 @@ class EnrolmentTokenView(APIView):
 class EnrolView(APIView):
     """No sign-in here: the enrolment token is the proof."""
 
+    parser_classes = (SmallJSONParser,)
     authentication_classes = ()
     permission_classes = ()
 
     @extend_schema(operation_id="enrol", request=EnrolInput, responses={201: Enrolment}, auth=[])
     def post(self, request: Request) -> Response:
-        address = request.META.get("REMOTE_ADDR", "")
+        address = place_of(request)
         ATTEMPTS.take(address)
         given = EnrolInput(data=request.data)
         given.is_valid(raise_exception=True)

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.agents import services
-from apps.agents.api.strict import StrictMixin
+from apps.agents.api.strict import StrictMixin, text_of
 from apps.agents.models import McpServer, Transport
 from apps.decision.errors import BadInput, NotFound
 from apps.tenants.api import KeysetPage
@@ -80,7 +80,7 @@ class ServersView(APIView):
     )
     def get(self, request: Request) -> Response:
         rows = McpServer.objects.all()
-        if kind := request.query_params.get("kind"):
+        if kind := text_of(request, "kind"):
             rows = rows.filter(kind=kind)
         match request.query_params.get("enabled", ""):
             case "":

@@ -10,8 +10,9 @@ from rest_framework.views import APIView
 
 from apps.agents import services
 from apps.agents.api.strict import StrictMixin
+from apps.agents.parsers import SmallJSONParser
 from apps.agents.services.access_tokens import LOGIN_TTL
-from apps.agents.throttle import Throttle
+from apps.agents.throttle import Throttle, place_of
 
 PER_PERSON = Throttle("sign_in", limit=5, window=300)
 PER_ADDRESS = Throttle("sign_in_address", limit=50, window=300)
@@ -32,6 +33,7 @@ class SignedIn(serializers.Serializer[Any]):
 class SignInView(APIView):
     """Every attempt counts before the password is looked at, so that many at once are not many free ones."""
 
+    parser_classes = (SmallJSONParser,)
     authentication_classes = ()
     permission_classes = ()
 
@@ -39,7 +41,7 @@ class SignInView(APIView):
     def post(self, request: Request) -> Response:
         given = Credentials(data=request.data)
         given.is_valid(raise_exception=True)
-        username, address = given.validated_data["username"], request.META.get("REMOTE_ADDR", "")
+        username, address = given.validated_data["username"], place_of(request)
         PER_ADDRESS.take(address)
         PER_PERSON.take(username.casefold(), address)
         made = services.sign_in(username=username, password=given.validated_data["password"])

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
+from rest_framework.request import Request
+
+from apps.decision.errors import BadInput
 
 
 class StrictMixin(serializers.BaseSerializer[Any]):
@@ -22,3 +25,11 @@ class Reason(StrictMixin, serializers.Serializer[Any]):
     """Why something is done; goes into the log."""
 
     reason = serializers.CharField(max_length=200, required=False, allow_blank=True, default="")
+
+
+def text_of(request: Request, name: str) -> str:
+    """A filter of the query string; "" when it is not there."""
+    text = request.query_params.get(name, "")
+    if len(text) > 200 or "\x00" in text:
+        raise BadInput(f"{name} must be at most 200 characters, without NUL", fields={name: "Not a usable text."})
+    return text

@@ -60,7 +60,7 @@ def create_enrolment_token(
         roles=list(roles),
         permissions=list(permissions),
         risk_tier=risk_tier,
-        created_by=actor,
+        created_by=actor[:200],
         created_at=now,
         expires_at=now + ttl,
     )

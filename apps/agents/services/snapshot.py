@@ -13,6 +13,7 @@ from apps.agents.models import Agent, McpServer, Session
 from apps.agents.services.servers import unsealed
 from apps.agents.services.signing_keys import public_keys
 from apps.decision import types
+from apps.decision.errors import Unavailable
 from apps.tenants.context import current_schema
 from apps.tenants.models import Domain
 
@@ -43,9 +44,12 @@ def snapshot(now: datetime | None = None) -> AgentsSnapshot:
 
 
 def hosts() -> tuple[str, ...]:
-    """The host names the current tenant answers on, the primary one first."""
+    """The host names the current tenant answers on, the primary one first; never none."""
     rows = Domain.objects.filter(tenant__schema_name=current_schema()).order_by("-is_primary", "domain")
-    return tuple(rows.values_list("domain", flat=True))
+    found = tuple(rows.values_list("domain", flat=True))
+    if not found:
+        raise Unavailable("This tenant answers on no host, so no token can be meant for it", code="no_host")
+    return found
 
 
 def issuer() -> str:

@@ -134,7 +134,7 @@ def test_it_filters_and_pages_agents(owner: APIClient, acme: str) -> None:
     assert owner.get("/api/v1/agents?status=suspended").json()["total"] == 1
     assert owner.get("/api/v1/agents?tag=odd").json()["total"] == 2
     assert owner.get("/api/v1/agents?q=agent 4").json()["total"] == 1
-    for wrong in ("limit=0", "limit=501", "limit=x", "offset=-1", "offset=²", "status=odd"):
+    for wrong in ("limit=0", "limit=501", "limit=x", "offset=-1", "offset=²", "status=odd", "q=%00", "tag=%00"):
         assert owner.get(f"/api/v1/agents?{wrong}").status_code == 400
     assert owner.get("/api/v1/agents/not-a-uuid").status_code == 404
     assert owner.get(f"/api/v1/agents/{uuid4()}").status_code == 404

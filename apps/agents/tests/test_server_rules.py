@@ -57,7 +57,7 @@ def test_it_stops_headers_that_are_not_the_admins_to_set(name: str) -> None:
     assert "headers" in rules.check_headers({name: "x"})
 
 
-@pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "\x00", "x" * 9000])
+@pytest.mark.parametrize("value", ["a\r\nX: y", "a\nb", "\x00", "é", "x" * 9000])
 def test_it_stops_header_values_that_would_break_out(value: str) -> None:
     assert "headers" in rules.check_headers({"X-Key": value})
     assert rules.check_headers({"X-Key": "fine", "Authorization": "Bearer x"}) == {}
@@ -73,4 +73,5 @@ def test_it_stops_variables_that_are_none(name: str) -> None:
 def test_it_knows_the_verbs_of_tools() -> None:
     assert rules.check_tool_actions({"read_file": "read", "run": "execute"}) == {}
     assert "tool_actions" in rules.check_tool_actions({"read_file": "admire"})
-    assert "tool_actions" in rules.check_tool_actions({"": "read"})
+    for name in ("", "\x00", "\ud800", "a" * 201):
+        assert "tool_actions" in rules.check_tool_actions({name: "read"})

@@ -85,6 +85,8 @@ def test_it_registers_a_program(owner: APIClient, acme: str) -> None:
         ({"headers": ["x"]}, "headers"),
         ({"environment": {"A B": "x"}}, "environment"),
         ({"tool_actions": {"a": "admire"}}, "tool_actions"),
+        ({"tool_actions": {"\x00": "read"}}, "tool_actions"),
+        ({"description": "\x00"}, "description"),
         ({"kind": "a b"}, "kind"),
         ({"id": "x"}, "id"),
     ],
@@ -151,6 +153,7 @@ def test_it_pages_and_filters(owner: APIClient, acme: str) -> None:
     assert len(owner.get("/api/v1/servers?kind=web").json()["results"]) == 2
     assert owner.get("/api/v1/servers?enabled=false").json()["results"] == []
     assert owner.get("/api/v1/servers?enabled=maybe").status_code == 400
+    assert owner.get("/api/v1/servers?kind=%00").status_code == 400
 
 
 def test_it_opens_no_secret_that_was_moved(acme: str, globex: str) -> None:

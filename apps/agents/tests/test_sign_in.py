@@ -78,6 +78,19 @@ def test_it_does_not_count_successes(olga: User, acme: str, api: Api) -> None:
     assert {sign_in(api(acme), "olga", GOOD, address).status_code for _ in range(6)} == {200}
 
 
+def test_it_takes_a_whole_ipv6_network_for_one_guesser(olga: User, acme: str, api: Api) -> None:
+    network = an_address().rsplit(":", 4)[0]
+    for host in range(5):
+        assert sign_in(api(acme), "olga", "wrong", f"{network}::{host}").status_code == 401
+    assert sign_in(api(acme), "olga", "wrong", f"{network}:1:2:3:4").status_code == 429
+
+
+def test_it_reads_no_endless_body(acme: str, api: Api) -> None:
+    body = '{"username": "' + "x" * 70_000
+    answer = api(acme).post("/api/v1/auth/admin/login", body, content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (413, "application/problem+json")
+
+
 @pytest.mark.parametrize("body", [{}, {"username": "olga"}, {"username": [], "password": {}}, [], "x"])
 def test_it_refuses_nonsense(acme: str, api: Api, body: Any) -> None:
     answer = api(acme).post("/api/v1/auth/admin/login", body, format="json", REMOTE_ADDR=an_address())
