@@ -16,20 +16,32 @@ _MAX_NAME = 256
 
 _VERBS: Mapping[Action, str] = MappingProxyType(
     {
-        Action.READ: "read get list search query find fetch show describe view lookup look count check download browse"
-        " open cat ls head tail stat tree diff status history log logs info inspect retrieve select select_all explain"
-        " preview peek watch monitor poll scan summarize summarise analyze analyse compare verify validate test ping"
-        " whoami help echo discover resolve extract parse load crawl scrape screenshot snapshot export",
-        Action.WRITE: "write create update put patch insert upsert add append edit modify set save upload copy move rename"
-        " mkdir touch store replace change configure enable disable assign label tag comment fork merge push commit"
-        " branch close reopen lock unlock archive restore import register subscribe star pin unpin schedule approve"
-        " upgrade migrate alter fill attach link invite grant make build generate draft mark transition resolve_thread",
-        Action.DELETE: "delete remove destroy drop purge erase unlink rm rmdir truncate clear wipe revoke uninstall prune"
-        " trash discard unsubscribe detach detach_all deregister unregister",
-        Action.EXECUTE: "execute exec run call invoke eval evaluate start stop restart kill spawn launch trigger deploy"
-        " shell bash command terminal rollback apply install click navigate press type script sudo",
-        Action.SEND: "send post publish message notify email mail reply forward broadcast tweet dm submit share transfer"
-        " pay webhook announce dispatch emit",
+        Action.READ: (
+            "read get list search query find fetch show describe view lookup look count check download browse "
+            "open cat ls head tail stat tree diff status history log logs info inspect retrieve select explain "
+            "preview peek watch monitor poll scan summarize summarise analyze analyse compare verify validate "
+            "test ping whoami help echo discover resolve extract parse load crawl scrape screenshot snapshot "
+            "export"
+        ),
+        Action.WRITE: (
+            "write create update put patch insert upsert add append edit modify set save upload copy move rename "
+            "mkdir touch store replace change configure enable disable assign label tag comment fork merge push "
+            "commit branch close reopen lock unlock archive restore import register subscribe star pin unpin "
+            "schedule approve upgrade migrate alter fill attach link invite grant make build generate draft mark "
+            "transition"
+        ),
+        Action.DELETE: (
+            "delete remove destroy drop purge erase unlink rm rmdir truncate clear wipe revoke uninstall prune "
+            "trash discard unsubscribe detach deregister unregister"
+        ),
+        Action.EXECUTE: (
+            "execute exec run call invoke eval evaluate start stop restart kill spawn launch trigger deploy shell "
+            "bash command terminal rollback apply install click navigate press type script sudo"
+        ),
+        Action.SEND: (
+            "send post publish message notify email mail reply forward broadcast tweet dm submit share transfer "
+            "pay webhook announce dispatch emit"
+        ),
     }
 )
 _ACTION_OF: Mapping[str, Action] = MappingProxyType(
@@ -40,11 +52,13 @@ _DEMAND: Mapping[Action, int] = MappingProxyType(
     {Action.READ: 0, Action.WRITE: 1, Action.SEND: 2, Action.EXECUTE: 3, Action.DELETE: 4}
 )
 # Verbs that are as often the thing: in "get_comment" and "message.delete" the other word is the verb.
-_NOUNS = frozenset(
-    "comment message post email mail tag label test log logs draft import export share link branch commit merge fork script"
-    " command shell terminal type count status history diff tree stat snapshot screenshot archive webhook invite grant"
-    " restore store set open build mark scan query look head tail cat dm tweet reply star pin".split()
+_NOUN_VERBS = (
+    "comment message post email mail tag label test log logs draft import export share link branch commit "
+    "merge fork script command shell terminal type count status history diff tree stat snapshot screenshot "
+    "archive webhook invite grant restore store set open build mark scan query look head tail cat dm tweet "
+    "reply star pin"
 )
+_NOUNS = frozenset(_NOUN_VERBS.split())
 _JOINS = frozenset({"and", "or", "then"})
 
 # Argument names that say what a call touches, most telling first.
@@ -72,7 +86,8 @@ _RESOURCE_ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 _OWNER_ARGUMENTS = ("owner", "org", "organization")
 _SQL_ARGUMENTS = ("sql", "query", "statement")
 _SQL_TABLE = re.compile(
-    r"\b(?:from|into|update|join|table(?:\s+if\s+(?:not\s+)?exists)?)\s+[\"'`\[]?([A-Za-z_][\w$]{0,127}(?:\.[A-Za-z_][\w$]{0,127})?)",
+    r"\b(?:from|into|update|join|table(?:\s+if\s+(?:not\s+)?exists)?)\s+[\"'`\[]?"
+    r"([A-Za-z_][\w$]{0,127}(?:\.[A-Za-z_][\w$]{0,127})?)",
     re.IGNORECASE,
 )
 _SQL_ACTION = re.compile(

@@ -1,4 +1,4 @@
-"""Evidence beyond shape: check digits, entropy, placeholders. A check refuses a hit or gives it back, perhaps narrower."""
+"""Evidence beyond shape: check digits, entropy, placeholders. A check refuses a hit or returns it, maybe narrower."""
 
 import base64
 import binascii

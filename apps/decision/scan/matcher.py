@@ -39,6 +39,7 @@ class Matcher:
         self._patterns = tuple(patterns)
         self._finders = tuple(compile_re2(pattern.regex, pattern.unicode, groups=False) for pattern in patterns)
         self._readers = tuple(compile_re2(pattern.regex, pattern.unicode) for pattern in patterns)
+        self._groups = tuple(reader.groups for reader in self._readers)
         expressions = [(decoding.BASE64_TEXT, False), (decoding.ESCAPE, False)]
         needs: list[range] = []
         for pattern in patterns:
@@ -85,9 +86,12 @@ class Matcher:
         for index in seen:
             if index < 0:
                 continue
-            pattern = self._patterns[index]
+            pattern, reader, groups = self._patterns[index], self._readers[index], self._groups[index]
             for match in self._finders[index].finditer(buffer):
-                hit = pattern.check(Hit(buffer, *_span(self._readers[index], buffer, *match.span())))
+                start, end = match.span()
+                if groups:
+                    start, end = _group(reader, groups, buffer, start, end)
+                hit = pattern.check(Hit(buffer, start, end))
                 if hit is not None and hit.end > hit.start:
                     yield Match(pattern, hit.start, hit.end)
 
@@ -133,17 +137,15 @@ class _Spans:
         self.matches.append(match)
 
 
-def _span(reader: Any, buffer: bytes, start: int, end: int) -> tuple[int, int]:
-    """The first group that took part in a match; the whole match where there is none.
+def _group(reader: Any, groups: int, buffer: bytes, start: int, end: int) -> tuple[int, int]:
+    """The first group that took part in a match.
 
     RE2 finds where a match begins and ends very fast, its groups slowly: so they are read from the match's first
     kilobyte alone. A group that reaches the end of that reaches the end of the match.
     """
-    if not reader.groups:
-        return start, end
     read = min(end, start + _READ)
     match = reader.match(buffer, start, read)
-    for group in range(1, reader.groups + 1 if match else 0):
+    for group in range(1, groups + 1 if match else 0):
         first, last = match.span(group)
         if first >= 0:
             return first, end if last == read else last

@@ -31,7 +31,7 @@ def redact(value: JSON, findings: Iterable[Finding]) -> JSON:
         _place(root, value, finding)
     holder: list[JSON] = [value]
     stack: list[tuple[JSON, str | int, _Node]] = [(holder, 0, root)]
-    renames: list[tuple[dict[str, JSON], dict[int, list[tuple[int, int, str]]]]] = []
+    renames: list[tuple[JSON, dict[int, list[tuple[int, int, str]]]]] = []
     while stack:
         container, step, node = stack.pop()
         item = container[step]
@@ -90,7 +90,7 @@ def _replaced(text: str, spans: list[tuple[int, int, str]]) -> str:
     return "".join(out)
 
 
-def _rename(changed: dict[str, JSON], keys: dict[int, list[tuple[int, int, str]]]) -> None:
+def _rename(changed: JSON, keys: dict[int, list[tuple[int, int, str]]]) -> None:
     """New names in the old order; one that is taken gets a number."""
     members = list(changed.items())
     taken = {key for number, (key, _) in enumerate(members) if number not in keys}

@@ -15,7 +15,7 @@ _KEY_NAME = (
     r"[_ .-]?(?:access[_ .-]?|api[_ .-]?|auth[_ .-]?)?(?:key|token|secret)|apikey|secret|token"
 )
 _KEY_VALUE = r"[0-9A-Za-z_+/=.~-]{16,}"
-_SECRET_NAME = r"(?:password|passwd|passphrase|passwort|pwd|passcode|credentials?|secret)"
+_SAID_NAME = r"(?:password|passwd|passphrase|passwort|pwd|passcode|credentials?|secret)"
 
 # Names that end like a secret's but hold something public.
 _PUBLIC_NAME = compile_re2(
@@ -154,7 +154,7 @@ PATTERNS = (
         title="Password or credential given to a name",
         severity=Severity.MEDIUM,
         regex=r"(?i)(?:(?:"
-        + _SECRET_NAME
+        + _SAID_NAME
         + r"(?:(?:[_-]?[0-9a-z]{1,12}|\s(?:for|of|on)\s[^\r\n:=\"']{1,40})?"
         + BETWEEN
         + "|"

@@ -12,10 +12,10 @@ from apps.decision.scan.tests.secrets import text
 
 Source = random.Random
 
-_WORDS = (
-    "lorem ipsum dolor sit amet consectetur adipiscing elit sed eiusmod tempor password reset token policy secret santa "
-    "access key results card catalogue social event security review order number account meeting private public the a of"
-).split()
+_TEXT = """Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. The password reset policy and
+the token of appreciation: a secret garden, an access card, a key result, a social event; security reviews of private orders
+and public account numbers are in the catalogue."""
+_WORDS = _TEXT.split()
 
 
 def _prose(s: Source) -> str:
@@ -137,7 +137,8 @@ def _mail(s: Source) -> str:
     return (
         f"Message-ID: <{text(s, made.HEX, 32)}@mail.host>\nFrom: Ana\nTo: Bo\nSubject: Re: password policy\n"
         f"DKIM-Signature: v=1; a=rsa-sha256; bh={base64.b64encode(s.randbytes(32)).decode()};\n"
-        f" b={base64.b64encode(s.randbytes(256)).decode()}\n\n{_prose(s)}\nCall {s.randrange(200, 999)}-555-{s.randrange(9999):04}\n"
+        f" b={base64.b64encode(s.randbytes(256)).decode()}\n\n{_prose(s)}\n"
+        f"Call {s.randrange(200, 999)}-555-{s.randrange(9999):04}\n"
     )
 
 
@@ -157,7 +158,7 @@ def _table(s: Source) -> str:
 
 
 def _escaped(s: Source) -> str:
-    return f"https://host/a%20b/c?next=%2Fhome%3Ftab%3D1&q=caf%C3%A9&sig={text(s, made.HEX, 20)}&amp;x=1 \\u0026 {_prose(s)}"
+    return f"https://host/a%20b?next=%2Fhome%3Ftab%3D1&q=caf%C3%A9&sig={text(s, made.HEX, 20)}&amp;x=1 {_prose(s)}"
 
 
 def _encoded_prose(s: Source) -> str:

@@ -59,7 +59,7 @@ def _sas(source: Source) -> str:
     signature = text(source, made.ALNUM, 40) + source.choice(("%2B", "%2F")) + text(source, made.ALNUM, 2) + "%3D"
     return source.choice(
         (
-            f"https://store{source.randrange(99)}.blob.core.windows.net/c/f.csv?sv=2023-11-03&st=2026-01-01T00%3A00%3A00Z"
+            f"https://s{source.randrange(99)}.blob.core.windows.net/c/f.csv?sv=2023-11-03&st=2026-01-01T00%3A00%3A00Z"
             f"&se=2027-01-01T00%3A00%3A00Z&sr=b&sp=r&sig={signature}",
             f"?sv=2022-11-02&ss=bfqt&srt=sco&sp=rwdlacupiytfx&se=2027-06-01T00:00:00Z&spr=https&sig={signature}",
         )
@@ -165,10 +165,13 @@ BARE: Mapping[str, Callable[[Source], str]] = MappingProxyType(
         "gitlab_token": lambda s: "glpat-" + text(s, made.URLSAFE, 19) + s.choice(made.ALNUM),
         "twilio_key": lambda s: "SK" + text(s, made.HEX, 32),
         "slack_webhook": lambda s: (
-            f"https://hooks.slack.com/services/T{text(s, made.BASE32, 8)}/B{text(s, made.BASE32, 10)}/{text(s, made.ALNUM, 24)}"
+            f"https://hooks.slack.com/services/T{text(s, made.BASE32, 8)}/B{text(s, made.BASE32, 10)}/"
+            + text(s, made.ALNUM, 24)
         ),
         "discord_webhook": lambda s: (
-            f"https://discord.com/api/webhooks/{text(s, '123456789', 18)}/{text(s, made.URLSAFE, 67)}{s.choice(made.ALNUM)}"
+            f"https://discord.com/api/webhooks/{text(s, '123456789', 18)}/"
+            + text(s, made.URLSAFE, 67)
+            + s.choice(made.ALNUM)
         ),
         "credit_card": _card,
         "ssn": _ssn,
