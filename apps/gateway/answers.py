@@ -47,4 +47,5 @@ def no_discovery(message: Message) -> dict[str, JSON]:
 
 def status_of(body: dict[str, JSON]) -> int:
     error = body.get("error")
-    return STATUS_OF_CODE.get(error.get("code"), 200) if isinstance(error, dict) else 200
+    code = error.get("code") if isinstance(error, dict) else None
+    return STATUS_OF_CODE.get(code, 200) if isinstance(code, int) else 200

@@ -31,7 +31,7 @@ class Misdirected(NotFound):
     status, code = 421, "unknown_host"
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - a business word
     """Turned away: `error` for the caller, `why` for the log, and as much as is known about who it was."""
 
     def __init__(self, error: AppError, why: str, *, schema: str = "", agent: str = "", session: str = "") -> None:
@@ -71,9 +71,7 @@ class Door:
             raise Refused(unknown_server(), "unknown_server", **known)
         session = gathered.mcp_session
         if session_id and (session is None or (session.agent_id, session.server) != (agent.id, server)):
-            raise Refused(
-                SessionGone("Session not found"), "foreign_session" if session else "no_session", **known
-            )
+            raise Refused(SessionGone("Session not found"), "foreign_session" if session else "no_session", **known)
         facts = Facts(
             book=book,
             caller=Caller(agent, claims.session_id),

@@ -34,7 +34,7 @@ class SessionGone(NotFound):
     code = "session_gone"
 
 
-class CallerGone(Exception):
+class CallerGone(Exception):  # noqa: N818 - a business word
     """The client closed its connection before the answer; nobody is left to be told."""
 
 

@@ -179,7 +179,7 @@ class Exchanges:
                     await relay.mark(incoming)
                 elif "method" in incoming.message:
                     watch.allow(self._limits.stream_seconds)
-                    await relay.event(passed(self._io, request, judged, incoming.message), incoming)
+                    await relay.event(await passed(self._io, request, judged, incoming.message), incoming)
                 else:
                     await self._finish(request, judged, incoming.message, reply, relay, began, incoming.event_id)
                     return
@@ -198,7 +198,7 @@ class Exchanges:
     ) -> None:
         if judged.message.method == "tools/list":
             self._catalog.learn(request.schema, request.facts.server.name, message.get("result"))
-        body = passed(self._io, request, judged, message)
+        body = await passed(self._io, request, judged, message)
         status = answers.status_of(body) if request.era is Era.STATELESS else reply.status
         content = dumps(body)
         error, result = body.get("error"), body.get("result")

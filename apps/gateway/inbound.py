@@ -21,7 +21,7 @@ _NOT_THERE = re.compile(r"\b(unknown|not found|no such|does not exist|doesn't ex
 MAX_NOT_THERE_TEXT: Final = 300
 
 
-def passed(io: Io, request: Request, judged: Judged | None, message: dict[str, JSON]) -> dict[str, JSON]:
+async def passed(io: Io, request: Request, judged: Judged | None, message: dict[str, JSON]) -> dict[str, JSON]:
     """The message as the client gets it. `judged` is the request whose stream it is on; None on a GET stream."""
     method = message.get("method")
     if isinstance(method, str):
@@ -32,11 +32,11 @@ def passed(io: Io, request: Request, judged: Judged | None, message: dict[str, J
         return message
     if judged is None:
         io.record_soon(request.schema, entries.message_entry(request, "response"))
-        return _by_shape(request, message)
-    return _answered(request, judged, message)
+        return await _by_shape(request, message)
+    return await _answered(request, judged, message)
 
 
-def _answered(request: Request, judged: Judged, message: dict[str, JSON]) -> dict[str, JSON]:
+async def _answered(request: Request, judged: Judged, message: dict[str, JSON]) -> dict[str, JSON]:
     asked = judged.message
     message = {key: message[key] for key in ("jsonrpc", "id", "result", "error") if key in message}
     message["id"] = asked.id
@@ -44,7 +44,7 @@ def _answered(request: Request, judged: Judged, message: dict[str, JSON]) -> dic
         return answers.unknown(asked, judged.entry.tool_name)
     result, listing = message.get("result"), judged.method.listing
     if listing is not None and isinstance(result, dict):
-        result = message["result"] = filtered(request.facts, listing, result)
+        result = message["result"] = await filtered(request.facts, listing, result)
         if request.era is Era.STATELESS:
             ttl = result.get("ttlMs")
             result["cacheScope"] = "private"
@@ -52,13 +52,13 @@ def _answered(request: Request, judged: Judged, message: dict[str, JSON]) -> dic
     return message
 
 
-def _by_shape(request: Request, message: dict[str, JSON]) -> dict[str, JSON]:
+async def _by_shape(request: Request, message: dict[str, JSON]) -> dict[str, JSON]:
     """A resumed stream may bring the answer to any request: what looks like a list is treated as one."""
     result = message.get("result")
     if isinstance(result, dict):
         for listing in methods.LISTINGS:
             if isinstance(result.get(listing.items), list):
-                result = filtered(request.facts, listing, result)
+                result = await filtered(request.facts, listing, result)
         return {**message, "result": result}
     return message
 

@@ -17,7 +17,7 @@ from typing import Final, TypeVar
 import psycopg
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import close_old_connections
+from django.db import connections
 
 from apps.audit.appender import Appender
 from apps.audit.services import Position
@@ -110,7 +110,7 @@ class Io:
         if mcp_session:
             keys.append(tenant_key(schema, "mcp_session", mcp_session))
         calling = "1" if agent_id else "0"
-        arguments = (len(keys), *keys, calling, self._limits.session_idle_seconds)
+        arguments: list[str | int] = [len(keys), *keys, calling, self._limits.session_idle_seconds]
         answer = await self._redis.command(encoded("EVALSHA", _GATHER_SHA, *arguments))
         if isinstance(answer, RedisError) and str(answer).startswith("NOSCRIPT"):
             answer = await self._redis.command(encoded("EVAL", GATHER, *arguments))
@@ -183,11 +183,10 @@ class Io:
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         def done() -> T:
-            close_old_connections()
             try:
                 return work()
             finally:
-                close_old_connections()
+                connections.close_all()  # loads are rare, and a thread that ends would leave its connection open
 
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, done)

@@ -19,6 +19,14 @@ HEADER_MISMATCH: Final = -32020
 MISSING_CLIENT_CAPABILITY: Final = -32021
 UNSUPPORTED_PROTOCOL_VERSION: Final = -32022
 
+# Methods that name a thing, and where.
+_NAMED: Final = {
+    "tools/call": "name",
+    "prompts/get": "name",
+    "resources/read": "uri",
+    "resources/subscribe": "uri",
+    "resources/unsubscribe": "uri",
+}
 MAX_DEPTH: Final = 64
 MAX_ID_LENGTH: Final = 256
 MAX_METHOD_LENGTH: Final = 128
@@ -110,15 +118,28 @@ def message_of(value: JSON) -> Message:
         ):
             raise ProtocolError(INVALID_REQUEST, "Not a JSON-RPC 2.0 request or notification", id=id)
         if params is None and "params" not in value:
+            if method in _NAMED:
+                _check_shape({}, _NAMED[method], id)
             return Message(id, method, {}, has_params=False)
         if not isinstance(params, dict):
             raise ProtocolError(INVALID_REQUEST, "params must be an object", id=id)
+        named = _NAMED.get(method)
+        if named is not None:
+            _check_shape(params, named, id)
         return Message(id, method, params)
     if ("result" in value) == ("error" in value):
         raise ProtocolError(INVALID_REQUEST, "Not a JSON-RPC 2.0 message", id=id)
     if id is None and "error" not in value:
         raise ProtocolError(INVALID_REQUEST, "A result must carry the id of its request")
     return Message(id, "", {}, result=value.get("result"), error=value.get("error"))
+
+
+def _check_shape(params: dict[str, JSON], named: str, id: int | str | None) -> None:
+    """What policy is asked about must have the shape it is asked in, or it would be asked about something else."""
+    if not isinstance(params.get(named), str):
+        raise ProtocolError(INVALID_PARAMS, f"params.{named} must be a string", id=id)
+    if not isinstance(params.get("arguments", {}), (dict, type(None))):
+        raise ProtocolError(INVALID_PARAMS, "params.arguments must be an object", id=id)
 
 
 def _id_of(value: dict[str, JSON]) -> int | str | None:

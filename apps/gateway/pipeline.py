@@ -15,7 +15,7 @@ from apps.gateway.io import Io
 from apps.gateway.messages import Message
 from apps.gateway.methods import Care, Method
 from apps.gateway.payloads import payload_of
-from apps.gateway.visibility import could_allow
+from apps.gateway.visibility import could_allow, ruled
 
 _RECORDED = Decision(Effect.ALLOW, "", "", "record")
 
@@ -49,38 +49,39 @@ async def govern(io: Io, request: Request, message: Message) -> Judged:
         logged = replace(calls.call_of(message, method, facts.server, clean), input_hash=call.input_hash)
     decision = judgement.screen(call, facts, findings)
     if decision is None:
-        decision = _ask(facts, message, method, call, params, findings)
+        decision = await _ask(facts, message, method, call, params, findings)
     kind = EventKind.MESSAGE_RECORDED if decision.stage == "record" else EventKind.CALL_DECISION
     payload = payload_of(facts.book, message.method, sent, clean)
     entry = entries.decision_entry(request, logged, decision, payload, kind)
     await io.record(request.schema, entry)
-    return Judged(message, method, params, decision, entry, _hidden(facts, message, method, call, decision))
+    hidden = decision.effect is Effect.DENY and await _hidden(facts, message, method, call, decision)
+    return Judged(message, method, params, decision, entry, hidden)
 
 
 def _redacted(sent: dict[str, JSON], findings: tuple[Finding, ...]) -> dict[str, JSON]:
     """What goes out: without the findings whose action is redact. Those that are only logged stay."""
     wanted = tuple(finding for finding in findings if finding.action is DlpAction.REDACT)
-    return redact(sent, wanted) if wanted else sent  # type: ignore[no-any-return]  # an object stays an object
+    return redact(sent, wanted) if wanted else sent
 
 
-def _ask(
+async def _ask(
     facts: Facts, message: Message, method: Method, call: Call, params: dict[str, JSON], findings: tuple[Finding, ...]
 ) -> Decision:
     """One question to the policy; for a subscription to resources, one per resource, and every one must be allowed."""
-    agent, requester, authorize = facts.caller.agent, facts.requester, facts.book.authorize
+    agent, requester, book = facts.caller.agent, facts.requester, facts.book
     if method.care is Care.DECIDE:
         arguments = calls.arguments_of(message.method, params) if findings else call.arguments
-        return judgement.conclude(findings, authorize(calls.document(call, agent, requester, arguments)))
+        return judgement.conclude(findings, await ruled(book, calls.document(call, agent, requester, arguments)))
     for uri in calls.subscribed(message):
         document = calls.document(calls.of_resource(call, uri), agent, requester, {})
-        decision = judgement.conclude(findings, authorize(document))
+        decision = judgement.conclude(findings, await ruled(book, document))
         if decision.effect is not Effect.ALLOW:
             return decision
     return Decision(Effect.ALLOW, "", "", "record", findings) if findings else _RECORDED
 
 
-def _hidden(facts: Facts, message: Message, method: Method, call: Call, decision: Decision) -> bool:
+async def _hidden(facts: Facts, message: Message, method: Method, call: Call, decision: Decision) -> bool:
     """Whether this caller may not even know of the thing: when policy could never allow it, whatever the arguments."""
-    if decision.stage != "policy" or decision.effect is not Effect.DENY or not method.header:
+    if decision.stage != "policy" or not method.header:
         return False
-    return not could_allow(facts, message.method, call.tool)
+    return not await could_allow(facts, message.method, call.tool)

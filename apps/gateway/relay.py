@@ -1,7 +1,7 @@
 """The client's side of one answer: JSON when the answer is all there is, a stream of events when there is more."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from typing import Final
 
@@ -88,7 +88,7 @@ class Relay:
         session = self._request.session
         return [(b"mcp-session-id", session.id.encode())] if session is not None else []
 
-    async def pulses(self, stream: AsyncIterator[Incoming]) -> AsyncIterator[Incoming | None]:
+    async def pulses(self, stream: AsyncIterator[Incoming]) -> AsyncGenerator[Incoming | None, None]:
         """What the upstream sends, and None whenever it has been silent for a while."""
         waiting: asyncio.Task[Incoming | None] | None = None
         try:

@@ -81,7 +81,7 @@ class Streams:
                     elif incoming.message is None:
                         await relay.mark(incoming)
                     else:
-                        await relay.event(passed(self._io, request, None, incoming.message), incoming)
+                        await relay.event(await passed(self._io, request, None, incoming.message), incoming)
         except AppError:
             pass  # the stream ends here; the client opens another and learns then what is wrong
         await wire.end_stream(request.send)

@@ -4,22 +4,29 @@
 of an argument therefore leaves the tool visible, and so does one that asks for approval.
 """
 
-from apps.decision.types import JSON, Call, Effect, Facts
+from apps.decision.types import JSON, Call, Effect, Facts, Rulebook, Ruling
 from apps.gateway import calls, methods
 from apps.gateway.methods import Listing
 
 
-def could_allow(facts: Facts, method: str, name: str) -> bool:
+async def ruled(book: Rulebook, document: JSON) -> Ruling:
+    """One question to the policy: in this process, or to a sidecar where one is configured."""
+    if book.authorize_async is None:
+        return book.authorize(document)
+    return await book.authorize_async(document)
+
+
+async def could_allow(facts: Facts, method: str, name: str) -> bool:
     server = facts.server
     asked = methods.from_client(method)
     action = calls.action_of(server, name) if method == "tools/call" else asked.action
     resource = name if asked.header == "uri" else ""
     call = Call(server.name, method, name, action, resource, server.kind, 1, {}, "")
     document = calls.document(call, facts.caller.agent, facts.requester, {})
-    return facts.book.authorize(document).result is not Effect.DENY
+    return (await ruled(facts.book, document)).result is not Effect.DENY
 
 
-def filtered(facts: Facts, listing: Listing, result: dict[str, JSON]) -> dict[str, JSON]:
+async def filtered(facts: Facts, listing: Listing, result: dict[str, JSON]) -> dict[str, JSON]:
     """The result with only what the caller may see, in the order of the names, never to be shared by a cache."""
     items = result.get(listing.items)
     if not isinstance(items, list):
@@ -29,7 +36,7 @@ def filtered(facts: Facts, listing: Listing, result: dict[str, JSON]) -> dict[st
         for item in items
         if isinstance(item, dict)
         and isinstance(item.get(listing.name), str)
-        and could_allow(facts, listing.used_by, item[listing.name])
+        and await could_allow(facts, listing.used_by, item[listing.name])
     ]
     seen.sort(key=lambda item: str(item[listing.name]))
     return {**result, listing.items: seen}

@@ -97,7 +97,10 @@ class Watch:
             self._timer.cancel()
         if self._task is not None:
             self._task.cancel()
-        if self.why and kind is asyncio.CancelledError and self._main is not None and not self._main.uncancel():
+        main, self._main = self._main, None  # from here on it is too late to interrupt
+        if not self.why or main is None:
+            return
+        if not main.uncancel() and kind is asyncio.CancelledError:
             if self.why == "gone":
                 raise CallerGone from None
             raise UpstreamSlow("The backend did not answer in time") from None
@@ -120,7 +123,8 @@ class Watch:
         with suppress(asyncio.CancelledError):
             while (left := self._deadline - self._loop.time()) > 0:
                 try:
-                    message = await asyncio.wait_for(self._receive(), left)
+                    async with asyncio.timeout(left):
+                        message = await self._receive()
                 except TimeoutError:
                     continue
                 if message["type"] == "http.disconnect":

@@ -153,7 +153,7 @@ class StdioTransport:
 
     def _note_trouble(self, place: Place) -> None:
         trouble = self._trouble.setdefault((place.schema, place.server), _Trouble())
-        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(trouble.times, 10))
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * (2 ** min(trouble.times, 10) - 1))
         trouble.times += 1
         trouble.until = time.monotonic() + pause
 

@@ -114,8 +114,8 @@ def main() -> None:
         signal.signal(number, on_signal)
     child = start(command, memory, lifeline)
     null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):  # the child alone holds the pipes, so its end is seen at once
-        os.dup2(null, number)
+    for standard in (0, 1, 2):  # the child alone holds the pipes, so its end is seen at once
+        os.dup2(null, standard)
     code = None
     while code is None and not asked_to_end:
         ready, _, _ = select.select([lifeline, woken], [], [])
