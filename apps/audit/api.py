@@ -8,6 +8,7 @@ from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -102,7 +103,15 @@ class Event(APIView):
         return Response(documents.document(entry))
 
 
+class _AnyFormat(DefaultContentNegotiation):
+    """`format` means the export's own form here; DRF would look for a renderer of that name."""
+
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class Export(APIView):
+    content_negotiation_class = _AnyFormat
     permission_classes = (at_least(Role.VIEWER),)
 
     @extend_schema(

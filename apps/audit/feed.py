@@ -56,18 +56,18 @@ class _Room:
 
 
 class Hub:
-    """Use `hub()`; the pool's few threads are the only ones that touch the database."""
+    """Use `hub()`. One thread, with one connection that closes with the last subscriber, touches the database."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="feed")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="feed")
         self._rooms: dict[str, _Room] = {}
         self._listener: asyncio.Task[None] | None = None
         self._redis_ok = False
 
     async def call(self, function: Callable[..., T], *arguments: Any) -> T:
-        """Run a synchronous function that names its schema on one of the feed's threads."""
+        """Run a synchronous function that names its schema on the feed's thread."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(_tidily, function, *arguments))
+        return await loop.run_in_executor(self._pool, partial(_tidily, bool(self._rooms), function, *arguments))
 
     async def head(self, schema: str) -> int:
         return await self.call(_head, schema)
@@ -91,6 +91,7 @@ class Hub:
             if not self._rooms and self._listener is not None:
                 self._listener.cancel()
                 self._listener = None
+                self._pool.submit(lambda: connection.close())  # looked up there: it belongs to that thread
 
     async def after(self, schema: str, seq: int, timeout: float) -> list[Item]:
         """The entries after `seq`, waiting up to `timeout` seconds for the first; empty when there was none."""
@@ -175,12 +176,11 @@ def _head(schema: str) -> int:
         return services.head(schema).seq
 
 
-def _tidily(function: Callable[..., T], *arguments: Any) -> T:
-    """Like a request: broken or expired connections are closed before and after."""
+def _tidily(keep: bool, function: Callable[..., T], *arguments: Any) -> T:
+    """Like a request: broken or expired connections are closed before; after, all of them unless subscribers stay."""
     close_old_connections()
     try:
         return function(*arguments)
     finally:
-        if connection.in_atomic_block:
+        if not keep:
             connection.close()
-        close_old_connections()

@@ -1,4 +1,4 @@
-"""The REST doors: who may look, what the filters mean, what an export promises, what stays hidden from the neighbour."""
+"""The REST doors: who may look, what the filters mean, what an export promises, what the neighbour never sees."""
 
 import csv
 import io

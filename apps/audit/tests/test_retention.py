@@ -109,11 +109,10 @@ def test_the_database_drops_nothing_without_an_anchor_or_out_of_turn(tenant: str
 
 def test_it_drops_an_empty_month_without_an_anchor(fresh_tenant: Callable[[], str]) -> None:
     schema = fresh_tenant()
+    part = "audit_entry_2020_01"
     with as_owner(schema) as owner:
-        owner.execute(
-            "CREATE TABLE audit_entry_2020_01 PARTITION OF audit_entry FOR VALUES FROM ('2020-01-01') TO ('2020-02-01')"
-        )
-        owner.execute("GRANT SELECT ON audit_entry_2020_01 TO behavry_app")
+        owner.execute(f"CREATE TABLE {part} PARTITION OF audit_entry FOR VALUES FROM ('2020-01-01') TO ('2020-02-01')")
+        owner.execute(f"GRANT SELECT ON {part} TO behavry_app")
     with in_tenant(schema):
         assert [month.entries for month in retention.apply(actor="system", now=NOW)] == [0]
         assert not ChainAnchor.objects.exists()
