@@ -166,12 +166,16 @@ PATTERNS = (
         + r"))|--[0-9a-z_-]{0,40}(?:password|passwd|pass|pwd|token|secret|passphrase)[= ]\\{0,3}[\"']?"
         + r"|\bcurl\b[^\r\n]{0,200} (?:-u|--user) [\"']?[^\s:]{1,60}:"
         + r"|\bmysql\w{0,8}\b[^\r\n]{0,200} -p|\bsshpass -p ?[\"']?"
-        + r"|\bauthorization[\"']?\s?[:=]\s?[\"']?basic )([^\s\"'`<>\\&]{6,})",
+        + r"|\bauthorization[\"']?\s?[:=]\s?[\"']?basic )"
+        # "&" ends a value in a URL's query, but may stand early in a quoted one.
+        + r"(?:([^\s\"'`<>\\&]{6,})|([^\s\"'`<>\\&]{1,5}&[^\s\"'`<>\\&=]{1,60})[\"'`])",
         check=_password,
         rank=4,
         hits=lambda: (
             "DB_PASSWORD=" + "hunter2" + "Fox!",
             '{"user": "app", "password": "' + "Tr0ub4" + "dor&3" + '"}',
+            'password="' + "a&b" + 'C7xyzq"',
+            "?password=" + "hunter22" + "&admin_password=" + "S3cr" + "et99x",
             "Authorization: Basic " + made.b64("app:" + made.chars(made.ALNUM, 12)),
             "curl -u deploy:" + "s3cr" + "et-9x7" + " https://host/",
         ),

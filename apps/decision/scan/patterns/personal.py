@@ -47,7 +47,7 @@ def _card(hit: Hit) -> Hit | None:
     secret = hit.secret
     digits = bytes(byte for byte in secret if 48 <= byte <= 57)
     before, after = hit.before(2), hit.after(2)
-    if before[-1:] in (b".", b"-", b"_", b"/") or after[:1] in (b"-", b"_"):
+    if before[-1:] in (b".", b"-", b"_", b"/") or after[:1] in (b"-", b"_", b"*"):
         return None
     if after[:1] == b"." and after[1:].isdigit():
         return None

@@ -13,8 +13,8 @@ from apps.decision.scan.tests.secrets import text
 Source = random.Random
 
 _TEXT = """Lorem ipsum dolor sit amet, consectetur adipiscing elit, sed do eiusmod tempor. The password reset policy and
-the token of appreciation: a secret garden, an access card, a key result, a social event; security reviews of private orders
-and public account numbers are in the catalogue."""
+the token of appreciation: a secret garden, an access card, a key result, a social event; security reviews of
+private orders and public account numbers are in the catalogue."""
 _WORDS = _TEXT.split()
 
 
