@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 
 from apps.audit import services
@@ -15,7 +15,7 @@ from apps.tenants.sites import tenant_site
 
 
 @pytest.mark.parametrize("role", ["viewer", "admin"])
-def test_it_lets_nobody_write(acme: str, person: Callable[..., AbstractUser], role: str) -> None:
+def test_it_lets_nobody_write(acme: str, person: Callable[..., User], role: str) -> None:
     request = RequestFactory().get("/")
     request.user = person(acme, role)
     with in_tenant(acme):
@@ -27,7 +27,7 @@ def test_it_lets_nobody_write(acme: str, person: Callable[..., AbstractUser], ro
             assert not page.has_delete_permission(request)
 
 
-def test_it_shows_lists_and_an_entry_with_its_integrity(acme: str, person: Callable[..., AbstractUser]) -> None:
+def test_it_shows_lists_and_an_entry_with_its_integrity(acme: str, person: Callable[..., User]) -> None:
     user = person(acme, "viewer")
     with in_tenant(acme):
         user.is_staff = True

@@ -114,7 +114,7 @@ def test_it_pages_without_gap_or_repetition_while_the_log_grows(acme: str, viewe
             services.append(make_entry(session_id="paged"))
     seen, cursor = [], None
     while True:
-        given = {"limit": 2, "session_id": "paged", **({"cursor": cursor} if cursor else {})}
+        given: dict[str, Any] = {"limit": 2, "session_id": "paged", **({"cursor": cursor} if cursor else {})}
         page = viewer.get("/api/v1/audit/events", given).json()
         seen += [row["seq"] for row in page["results"]]
         with in_tenant(acme):
@@ -150,7 +150,7 @@ def test_it_exports_in_parts_that_join(acme: str, viewer: APIClient) -> None:
     seqs: list[int] = []
     cursor = ""
     for expected in ("5", "3", "1"):
-        given = {"limit": 2, "session_id": "parts", **({"cursor": cursor} if cursor else {})}
+        given: dict[str, Any] = {"limit": 2, "session_id": "parts", **({"cursor": cursor} if cursor else {})}
         response = viewer.get("/api/v1/audit/export", given)
         assert response["X-Total-Events"] == expected
         cursor = response["X-Next-Cursor"]

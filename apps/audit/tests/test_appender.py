@@ -233,7 +233,7 @@ def test_it_writes_what_is_queued_when_it_closes(fresh_tenant: Callable[[], str]
 
 def test_it_tells_redis_where_the_log_and_the_rulebook_are(fresh_tenant: Callable[[], str]) -> None:
     schema = fresh_tenant()
-    with redis_client().pubsub() as pubsub:
+    with redis_client().pubsub() as pubsub:  # type: ignore[no-untyped-call]  # untyped there
         pubsub.subscribe(tenant_key(schema, "log"))
         pubsub.get_message(timeout=5)
 

@@ -68,7 +68,7 @@ def test_its_tasks_take_the_schema_and_do_their_work(log: str) -> None:
         assert Verification.objects.count() == 1
         assert AuditEntry.objects.order_by("-seq")[0].actor == "system"
         version = services.head(log).rulebook_version
-    assert int(redis_client().get(tenant_key(log, "rulebook_version")) or 0) == version  # type: ignore[arg-type]
+    assert int(redis_client().get(tenant_key(log, "rulebook_version")) or 0) == version
     for task in (tasks.verify_chain, tasks.apply_retention, tasks.prepare_partitions, tasks.announce_rulebook):
         assert task.takes_schema
         assert task.time_limit

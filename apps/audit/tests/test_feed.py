@@ -44,12 +44,12 @@ def headers(schema: str, cookie: str, *more: tuple[bytes, bytes]) -> list[tuple[
     return [(b"host", f"{host}.test:8000".encode()), (b"cookie", cookie.encode()), *more]
 
 
-def web_socket(given: list[tuple[bytes, bytes]], query: bytes = b"") -> ApplicationCommunicator:
+def web_socket(given: list[tuple[bytes, bytes]], query: bytes = b"") -> Any:
     scope = {
         "type": "websocket", "path": "/api/v1/audit/feed", "headers": given, "query_string": query,
         "subprotocols": [], "client": ("127.0.0.1", 1),
     }  # fmt: skip
-    return ApplicationCommunicator(AuditFeed.as_asgi(), scope)
+    return ApplicationCommunicator(AuditFeed.as_asgi(), scope)  # type: ignore[no-untyped-call]  # untyped there
 
 
 class Subscriber:

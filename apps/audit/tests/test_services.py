@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.audit import services, verification
 from apps.audit.models import AuditEntry
@@ -13,7 +13,7 @@ from apps.audit.tests.builders import make_entry
 from apps.decision.chain import GENESIS
 from apps.decision.errors import Unavailable
 from apps.decision.events import EventKind
-from apps.tenants.context import in_tenant, tenant_key
+from apps.tenants.context import in_operator, in_tenant, tenant_key
 from apps.tenants.redis import redis_client
 
 
@@ -105,6 +105,5 @@ def test_it_shows_the_neighbour_nothing(acme: str, globex: str) -> None:
 
 
 def test_it_refuses_to_write_outside_a_tenant(acme: str) -> None:
-    connection.set_schema_to_public()
-    with pytest.raises(Unavailable):
+    with in_operator(), pytest.raises(Unavailable):
         services.append(make_entry())
