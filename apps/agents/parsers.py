@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import IO, Any
 
-from rest_framework.exceptions import ParseError
-from rest_framework.parsers import FormParser, JSONParser
+from rest_framework.parsers import FormParser
 
 from apps.decision.errors import TooLarge
+from apps.tenants.parsers import StrictJSONParser
 
 LIMIT = 64 * 1024
 
@@ -19,14 +19,11 @@ class SmallFormParser(FormParser):
         return super().parse(_bounded(stream), media_type, parser_context)
 
 
-class SmallJSONParser(JSONParser):
+class SmallJSONParser(StrictJSONParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        try:
-            return super().parse(_bounded(stream), media_type, parser_context)
-        except RecursionError:
-            raise ParseError("JSON nested too deeply") from None
+        return super().parse(_bounded(stream), media_type, parser_context)
 
 
 def _bounded(stream: IO[Any]) -> IO[bytes]:
