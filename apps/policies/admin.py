@@ -10,6 +10,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
 from apps.decision.errors import AppError
+from apps.decision.scan.patterns import BUILTIN_PATTERNS
 from apps.policies import services
 from apps.policies.models import DlpPattern, DlpSetting, Policy, PolicyVersion
 from apps.tenants.roles import Role
@@ -31,6 +32,14 @@ class PolicyForm(forms.ModelForm[Policy]):
         super().__init__(*args, **kwargs)
         newest = self.instance.versions.order_by("-number").first() if self.instance.created_at else None
         self.fields["content"].initial = newest.content if newest else ""
+
+
+class NewSettingForm(forms.ModelForm[DlpSetting]):
+    pattern = forms.ChoiceField(choices=[(one.name, f"{one.title} ({one.severity})") for one in BUILTIN_PATTERNS])
+
+    class Meta:
+        model = DlpSetting
+        fields = ("action", "enabled")
 
 
 class VersionInline(admin.TabularInline[PolicyVersion, Policy]):
@@ -132,17 +141,26 @@ class DlpSettingAdmin(AuthorAdmin):
     list_display = ("pattern", "action", "enabled", "updated_at")
     search_fields = ("pattern",)
     list_select_related = False
-    readonly_fields = ("pattern",)
     actions = None
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def get_form(self, request: HttpRequest, obj: DlpSetting | None = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = NewSettingForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("pattern",) if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return ("pattern", "action", "enabled")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, obj: DlpSetting, form: ModelForm[DlpSetting], change: bool) -> None:
-        services.set_builtin(obj.pattern, actor=_actor(request), changes=dict(form.cleaned_data))
+        changes = dict(form.cleaned_data)
+        setting = services.set_builtin(changes.pop("pattern", obj.pattern), actor=_actor(request), changes=changes)
+        obj.pk, obj.pattern = setting.pk, setting.pattern
 
 
 def _actor(request: HttpRequest) -> str:

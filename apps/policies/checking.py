@@ -4,7 +4,7 @@ The answer to a bad policy names the line and the column, as BadInput with `fiel
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 
 from apps.decision.errors import BadInput
 from apps.decision.rego import Limits, Problem, RegoError, compile_modules
@@ -22,6 +22,7 @@ _KEYWORDS = frozenset(
         "package", "some", "true", "with",
     }
 )  # fmt: skip
+_SHARED_MODULES = frozenset({"behavry/words.rego"})
 _LANGUAGE = (("rego", "v1"), ("future", "keywords"))
 
 
@@ -50,7 +51,9 @@ def check(content: str, slug: str) -> None:
         raise refused([_at(declared, "wrong_package", f"the package of this policy is behavry.tenant.{slug}")])
     if problems := list(_overreach(source.tokens(content), slug)):
         raise refused(problems)
-    compiled([Source(slug, content)])
+    own = Source(slug, content)
+    words = {name: text for name, text in base.modules().items() if name in _SHARED_MODULES}
+    _compile({own.file: content, **words}, f"data.behavry.tenant.{slug}", {own.file})
 
 
 def compiled(policies: Sequence[Source]) -> bytes:
@@ -58,9 +61,12 @@ def compiled(policies: Sequence[Source]) -> bytes:
     if len(policies) > MAX_ACTIVE or sum(len(policy.content) for policy in policies) > MAX_TOTAL:
         detail = f"At most {MAX_ACTIVE} policies and {MAX_TOTAL} characters may be active together."
         raise BadInput(detail, code="too_many_policies")
-    own = {policy.file for policy in policies}
+    return _compile(assemble(policies), base.ENTRYPOINT, {policy.file for policy in policies})
+
+
+def _compile(modules: Mapping[str, str], entrypoint: str, own: Container[str]) -> bytes:
     try:
-        return compile_modules(assemble(policies), [base.ENTRYPOINT], limits=LIMITS)
+        return compile_modules(modules, [entrypoint], limits=LIMITS)
     except RegoError as error:
         raise refused(sorted(error.problems, key=lambda problem: problem.file not in own)) from None
 

@@ -95,7 +95,7 @@ class DlpSetting(models.Model):
 
     pattern = models.CharField(max_length=63, unique=True, editable=False)
     action = models.CharField(max_length=16, choices=ACTIONS, blank=True)
-    enabled = models.BooleanField(null=True)
+    enabled = models.BooleanField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:

@@ -1,21 +1,21 @@
 """Rows become one frozen rulebook. A version never labels older rows, nor newer ones.
 
-Whoever changes a rule moves the version in the same commit. So if the version is the same before and after the rows
-were read, nothing was committed in between that this rulebook could have missed or half seen.
+Whoever changes a rule moves the version in the same commit, and both are read here in one snapshot of the database.
 """
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Final
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from apps.agents import services as agents
 from apps.audit import services as audit
-from apps.decision.errors import Unavailable
 from apps.decision.scan import scanner
 from apps.decision.types import AsyncAuthorizer, Authorizer, DlpAction, PayloadMode, Rulebook, Scanner
 from apps.policies import opa, plans
+from apps.policies.assembly import Source
 from apps.policies.authorizer import ProgramAuthorizer
 from apps.policies.models import DlpPattern, DlpSetting
 from apps.policies.services.dlp import as_custom
@@ -23,48 +23,50 @@ from apps.policies.services.policies import active_sources
 from apps.tenants import services as tenants
 from apps.tenants.context import in_tenant
 
-_ATTEMPTS: Final = 5
-
 
 def load(schema: str) -> Rulebook:
-    """The tenant's rulebook as of now. Raises Unavailable when it keeps changing or cannot be had."""
+    """The tenant's rulebook as of now. Where its plan is not stored yet, this compiles it."""
     with in_tenant(schema):
-        for _ in range(_ATTEMPTS):
+        with _snapshot():
             version = audit.head(schema).rulebook_version
-            rulebook = _read(schema, version)
-            if audit.head(schema).rulebook_version == version:
-                return rulebook
-    raise Unavailable("The rulebook keeps changing", code="rulebook_unsettled", retry_after=1)
-
-
-def _read(schema: str, version: int) -> Rulebook:
-    config = tenants.config_of(schema)
-    people = agents.snapshot()
-    authorize, authorize_async = _authorizers(schema)
+            config = tenants.config_of(schema)
+            known = agents.snapshot()
+            sources = active_sources()
+            scan_dlp = _scanner()
+        authorize, authorize_async = _authorizers(schema, sources)
     return Rulebook(
         schema=schema,
         version=version,
-        issuer=people.issuer,
-        audiences=people.audiences,
-        keys=people.keys,
-        agents=people.agents,
-        servers=people.servers,
-        revoked_sessions=people.revoked_sessions,
+        issuer=known.issuer,
+        audiences=known.audiences,
+        keys=known.keys,
+        agents=known.agents,
+        servers=known.servers,
+        revoked_sessions=known.revoked_sessions,
         authorize=authorize,
-        scan_dlp=_scanner(),
+        scan_dlp=scan_dlp,
         payload_mode=PayloadMode(config.payload_mode),
         max_rpm_per_agent=config.max_rpm_per_agent,
         authorize_async=authorize_async,
     )
 
 
-def _authorizers(schema: str) -> tuple[Authorizer, AsyncAuthorizer | None]:
-    sources = active_sources()
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    """All reads inside see the same moment. A caller's own transaction stays as it is."""
+    own = not connection.in_atomic_block
+    with transaction.atomic():
+        if own:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def _authorizers(schema: str, sources: Sequence[Source]) -> tuple[Authorizer, AsyncAuthorizer | None]:
     if settings.BEHAVRY_POLICY_ENGINE == "opa":
         remote = opa.authorizer(schema, sources)
         return remote, remote.ask
-    with transaction.atomic():
-        return ProgramAuthorizer(plans.program_of(sources)), None
+    return ProgramAuthorizer(plans.program_of(sources)), None
 
 
 def _scanner() -> Scanner:

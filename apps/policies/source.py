@@ -22,6 +22,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 
+_BROKEN = re.compile("[\x00\ud800-\udfff]")  # NUL and half characters
+
 
 @dataclass(frozen=True, slots=True)
 class Token:
@@ -56,6 +58,9 @@ def tokens(source: str) -> list[Token]:
     """Everything but space and comments. Raises UnreadableError."""
     found: list[Token] = []
     position, line, start, spaced = 0, 1, 0, True
+    if broken := _BROKEN.search(source):
+        line = source.count("\n", 0, broken.start()) + 1
+        raise UnreadableError(line, broken.start() - source.rfind("\n", 0, broken.start()), "not a character of a text")
     while position < len(source):
         match = _TOKEN.match(source, position)
         column = position - start + 1
