@@ -78,6 +78,7 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
         yield server.get_uri()
     finally:
         server.stop()
+        server.cleanup()  # forgets its handle, so that the next call starts a server again
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from apps.agents import services as agents
+from apps.policies.services import tenant
 from apps.tenants.context import in_tenant
 from behavry.tests.house import House, Upstream
 
@@ -36,3 +37,14 @@ def furnish(schema: str, upstream_port: int, env: dict[str, str], logs: Path) ->
         made = agents.register(name="reader", actor="system", permissions=["filesystem:read"])
         grant = agents.issue_token(client_id=made.agent.client_id, client_secret=made.client_secret)
     return House(env, logs, grant.access_token, f"{schema.removeprefix('t_')}.test")
+
+
+@pytest.fixture
+def full_payloads() -> Callable[[str], None]:
+    """Makes a tenant keep its calls' arguments, so that a test can tell the entries apart."""
+
+    def keep(schema: str) -> None:
+        with in_tenant(schema):
+            tenant.configure(actor="system", changes={"payload_mode": "full"})
+
+    return keep

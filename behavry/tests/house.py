@@ -87,15 +87,19 @@ class House:
         self.processes = Processes(self.env, self.logs)
         command = ["-m", "uvicorn", "behavry.asgi:gateway", "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = self.processes.start("gateway", [sys.executable, *command, "--no-access-log"])
+        self.await_answer()
+
+    def await_answer(self) -> None:
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
-            self.processes.raise_if_any_ended()
+            if self.processes is not None:
+                self.processes.raise_if_any_ended()
             try:
                 httpx.get(f"http://127.0.0.1:{self.port}/mcp/v1/notes", timeout=1)
                 return
             except httpx.HTTPError:
                 time.sleep(0.02)
-        raise AssertionError(f"the gateway did not come up: {self.processes.log('gateway').read_text()[-2000:]}")
+        raise AssertionError(f"the gateway did not come up; its log is in {self.logs}")
 
     def kill(self) -> None:
         """kill -9, as the kernel does when memory runs out."""

@@ -57,7 +57,11 @@ def test_it_derives_the_app_roles_url_from_the_owners(url: str, expected: str) -
 
 def test_its_command_line_asks_for_a_command() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "behavry.embedded", "exec"], cwd=ROOT, env=dict(os.environ), capture_output=True, text=True
+        [sys.executable, "-m", "behavry.embedded", "exec"],
+        cwd=ROOT,
+        env=dict(os.environ),
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 2
     assert "name a command after --" in done.stderr

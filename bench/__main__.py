@@ -1,0 +1,105 @@
+"""`make bench`: every figure of the product's promise in one run, on this machine, as a table or as JSON lines.
+
+Ratios compare things measured seconds apart on the same box; absolute figures are only as good as the box. Load
+generator, upstream, database, Redis and the gateway share its cores, so nothing here says what a bigger machine does.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
+django.setup()
+
+from bench import appends, calls, decisions, scanning, tenants  # noqa: E402 - models need Django's app registry first
+
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One promise: which figure, what it must be, and how to say whether it is met."""
+
+    key: str
+    what: str
+    must: str
+    met: Callable[[Figures], bool]
+
+
+BARS = (
+    Bar("governed_rps", "governed tool calls/s, one process, 32 connections", "", lambda f: True),
+    Bar("passthrough_rps", "aiohttp pass-through calls/s, same load", "", lambda f: True),
+    Bar("ratio", "governed ÷ pass-through", "≥ 0.30", lambda f: f["ratio"] >= 0.30),
+    Bar("added_p50_ms", "added latency at half load, p50", "≤ 5 ms", lambda f: f["added_p50_ms"] <= 5),
+    Bar("added_p99_ms", "added latency at half load, p99", "≤ 20 ms", lambda f: f["added_p99_ms"] <= 20),
+    Bar("policy_us", "decision, 60 rules in 12 modules, p50", "≤ 60 µs", lambda f: f["policy_us"] <= 60),
+    Bar("regocpp_us", "the same in rego-cpp", "≥ 15 ×", lambda f: f["regocpp_us"] >= 15 * f["policy_us"]),
+    Bar("dlp_10kb_us", "DLP over 10 KB of clean JSON", "≤ 150 µs", lambda f: f["dlp_10kb_us"] <= 150),
+    Bar("appends_per_s", "durable log appends/s at concurrency 64", "≥ 10,000", lambda f: f["appends_per_s"] >= 10_000),
+    Bar("rss_mb", "resident memory after the long run", "≤ 200 MB", lambda f: f["rss_mb"] <= 200),
+    Bar("rss_growth_mb", "its growth over the second half of that run", "flat", lambda f: f["rss_growth_mb"] <= 5),
+    Bar(
+        "overload_ok", "at twice the load: sheds with 429, loses no entry, recovers", "yes", lambda f: f["overload_ok"]
+    ),
+    Bar("tenant_s", "creating a tenant", "< 2 s", lambda f: f["tenant_s"] < 2),
+)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="JSON lines alone")
+    parser.add_argument("--calls", type=int, default=100_000, help="length of the memory run (default 100,000)")
+    parser.add_argument("--only", choices=["decisions", "scanning", "appends", "tenants", "calls"], action="append")
+    options = parser.parse_args()
+    found: Figures = {}
+    for name, measure in _measures(options.calls):
+        if options.only and name not in options.only:
+            continue
+        if not options.json:
+            print(f"measuring {name} …", file=sys.stderr, flush=True)
+        figures = measure()
+        found.update(figures)
+        if options.json:
+            print(json.dumps(figures), flush=True)
+    if not options.json:
+        _table(found)
+    return 0
+
+
+def _measures(memory_calls: int) -> Iterable[tuple[str, Callable[[], Figures]]]:
+    yield "decisions", decisions.measure
+    yield "scanning", scanning.measure
+    yield "tenants", tenants.measure
+    yield "appends", appends.measure
+    yield "calls", lambda: calls.measure(memory_calls)
+
+
+def _table(found: Figures) -> None:
+    rows = [("what", "measured", "must be", "")]
+    for bar in BARS:
+        if bar.key in found:
+            verdict = "" if not bar.must else ("ok" if bar.met(found) else "MISSED")
+            rows.append((bar.what, _text(found[bar.key]), bar.must, verdict))
+    widths = [max(len(row[n]) for row in rows) for n in range(4)]
+    print()
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    for key in ("notes",):
+        for line in found.get(key, []):
+            print(line)
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
