@@ -28,13 +28,17 @@ class _Checker:
         self._plan = plan
         self._names = names
         self._lines = [source.split("\n") for source in sources]
+        self._near: Statement | None = None
         self.problems: list[Problem] = []
 
     def check(self, blocks: Sequence[Block], known: set[int]) -> None:
+        self._near = None
         statements = list(walk(blocks))
         for statement in statements:
             known.update(writes(statement))
         for statement in statements:
+            if statement.file >= 0:
+                self._near = statement
             if statement.kind == "CallStmt":
                 self._check_call(statement)
             if any(local not in known for local in reads(statement)):
@@ -58,7 +62,9 @@ class _Checker:
             self.add(statement, "rego_type_error", f"undefined function {name}")
 
     def add(self, statement: Statement, code: str, message: str) -> None:
-        file, line, column = self.place(statement)
+        # A statement that stands for no text of its own is placed where the one before it is.
+        placed = statement if statement.file >= 0 or self._near is None else self._near
+        file, line, column = self.place(placed)
         self.problems.append(Problem(file, line, column, code, message))
 
     def place(self, statement: Statement) -> tuple[str, int, int]:

@@ -23,6 +23,7 @@ from apps.decision.rego.check import check_plan
 from apps.decision.rego.codegen import generate
 from apps.decision.rego.errors import Problem, RegoError
 from apps.decision.rego.plan import Plan, plan_name
+from apps.decision.rego.syntax import old_bodies
 from apps.decision.types import JSON
 
 _WORKER = Path(__file__).with_name("worker.py")
@@ -87,6 +88,8 @@ class Compiler:
             except _FailedError as failure:
                 self._stop()
                 raise RegoError([Problem("", 0, 0, "compiler_failed", str(failure))]) from None
+        if old := [problem for name, source in modules.items() for problem in old_bodies(name, source)]:
+            raise RegoError(old)
         if "error" in answer:
             raise RegoError(_problems(answer["error"], names, sources))
         text: bytes = answer["plan"].encode("utf-8", "surrogateescape")
