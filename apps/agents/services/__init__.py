@@ -20,7 +20,7 @@ from apps.agents.services.people import sign_in
 from apps.agents.services.servers import register_server, remove_server, update_server
 from apps.agents.services.sessions import close_expired, revoke_session
 from apps.agents.services.signing_keys import ensure_signing_key, public_keys, rotate_signing_key
-from apps.agents.services.snapshot import AgentsSnapshot, snapshot
+from apps.agents.services.state import AgentsSnapshot, snapshot
 
 __all__ = [
     "AgentsSnapshot",

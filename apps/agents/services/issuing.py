@@ -11,7 +11,7 @@ from apps.agents import addresses, credentials, tokens
 from apps.agents.models import Agent, AgentStatus, Session
 from apps.agents.oauth import OAuthError
 from apps.agents.services.signing_keys import ensure_signing_key, private_pem
-from apps.agents.services.snapshot import hosts, issuer
+from apps.agents.services.state import hosts, issuer
 from apps.audit import services as audit
 from apps.decision.events import EventKind
 from apps.tenants.context import current_schema

@@ -72,7 +72,10 @@ def test_it_gets_tokens_from_the_real_endpoint(fresh_tenant: Callable[[], str], 
             metadata: Any = httpx.get(f"{url}/.well-known/oauth-authorization-server", timeout=30).json()
         finally:
             server.terminate()
-            server.wait(20)
+            try:
+                server.wait(20)
+            finally:
+                server.kill()
     assert found.returncode == 0, found.stderr
     assert metadata["token_endpoint"].endswith(f"{HOST}:{url.rpartition(':')[2]}/api/v1/auth/token")
     first, second, code = json.loads(found.stdout)
