@@ -210,8 +210,8 @@ class _Writer:
         for entry, future in batch:
             try:
                 line, event_hash = copy_line(entry, self._schema, seq + 1, text, event_hash)
-            except (ValueError, TypeError, AttributeError) as error:
-                positions.append(None)  # refused alone: what cannot be logged must not stop the others
+            except Exception as error:  # refused alone: what cannot be logged must not stop the others
+                positions.append(None)
                 if not future.done():
                     future.set_exception(BadInput(f"This cannot be logged: {error}", code="not_loggable"))
                 continue

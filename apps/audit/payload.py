@@ -61,17 +61,21 @@ def keep(
     """What `mode` keeps of `arguments`. `context` is the tenant's schema; another tenant's key opens nothing."""
     if mode is PayloadMode.METADATA_ONLY:
         return Kept()
+    try:
+        payload_text(arguments)
+    except (ValueError, RecursionError):
+        return _only_metadata("cannot be written")
     if mode is PayloadMode.FULL:
         return Kept(arguments)
     if mode is PayloadMode.REDACTED:
         try:
             return Kept(redact(arguments, findings))
         except ValueError:
-            return Kept(None, {"payload": "metadata_only", "payload_reason": "redaction failed"})
+            return _only_metadata("redaction failed")
     try:
         return Kept(_encrypt(arguments, provider, context))
     except Unavailable:
-        return Kept(None, {"payload": "metadata_only", "payload_reason": "key unavailable"})
+        return _only_metadata("key unavailable")
 
 
 def reveal(payload: JSON, *, provider: KeyProvider, context: str) -> JSON:
@@ -84,6 +88,10 @@ def reveal(payload: JSON, *, provider: KeyProvider, context: str) -> JSON:
         return orjson.loads(AESGCM(key).decrypt(nonce, data, context.encode()))
     except (KeyError, ValueError, InvalidTag):
         raise Unavailable("This payload cannot be opened", code="key_unavailable") from None
+
+
+def _only_metadata(reason: str) -> Kept:
+    return Kept(None, {"payload": "metadata_only", "payload_reason": reason})
 
 
 def _encrypt(arguments: JSON, provider: KeyProvider, context: str) -> JSON:

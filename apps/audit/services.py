@@ -15,7 +15,7 @@ from psycopg import sql
 
 from apps.audit import ids, rows
 from apps.decision import chain
-from apps.decision.errors import Unavailable
+from apps.decision.errors import BadInput, Unavailable
 from apps.decision.events import Entry, EventKind
 from apps.tenants.context import current_schema, tenant_key
 from apps.tenants.redis import redis_client
@@ -69,7 +69,10 @@ def append(entry: Entry) -> Position:
         if recorded_at >= row[3]:
             cursor.execute("SELECT public.behavry_audit_prepare(%s, %s)", [schema, MONTHS_AHEAD])
         seq = end.seq + 1
-        values, event_hash = rows.parameters(entry, schema, seq, chain.text_of_time(recorded_at), end.event_hash)
+        try:
+            values, event_hash = rows.parameters(entry, schema, seq, chain.text_of_time(recorded_at), end.event_hash)
+        except (ValueError, RecursionError) as error:
+            raise BadInput(f"This cannot be logged: {error}", code="not_loggable") from error
         cursor.execute(
             sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
                 sql.Identifier(schema, "audit_entry"),

@@ -22,11 +22,15 @@ from apps.decision.types import JSON
 
 HASH_VERSION = 1
 GENESIS = "0" * 64
+MAX_DIGITS = 50
+# Longer ids are cut: they are indexed, and an index refuses long keys, which would fail a whole batch.
+MAX_ID = 200
 
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 _EMPTY_LIST = orjson.Fragment("[]")
 _EMPTY_OBJECT = orjson.Fragment("{}")
 _ESCAPED_NUL = b"\\u0000"
+_TOO_LARGE = 2**63
 
 
 def text_of_time(at: datetime) -> str:
@@ -40,9 +44,11 @@ def text_of_time(at: datetime) -> str:
 
 def text_of_decimal(value: Decimal) -> str:
     """Fixed notation, no trailing zeros: equal values have equal text, whatever their exponent."""
-    if not value.is_finite():
-        raise ValueError("only finite numbers can be logged")
-    text = format(value, "f")
+    if not value.is_finite() or (value and abs(value.adjusted()) > MAX_DIGITS):
+        raise ValueError(f"only finite numbers of at most {MAX_DIGITS} digits can be logged")
+    text = format(value, "f") if value else "0"
+    if len(text) > 2 * MAX_DIGITS:
+        raise ValueError(f"only finite numbers of at most {MAX_DIGITS} digits can be logged")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
@@ -99,14 +105,13 @@ def fields(entry: Entry, tenant: str, seq: int, recorded_at: str) -> dict[str, A
     score, latency, parent = entry.behavioral_score, entry.latency_ms, entry.parent_event_id
     delegation, findings, extra, payload = entry.delegation_chain, entry.dlp_findings, entry.extra, entry.payload
     code = entry.response_code
-    if type(entry.rulebook_version) is not int or type(entry.causal_depth) is not int:
-        raise ValueError("a number in the log is an integer or a Decimal")
-    if code is not None and type(code) is not int:
-        raise ValueError("a number in the log is an integer or a Decimal")
+    for number in (entry.rulebook_version, entry.causal_depth, code or 0):
+        if type(number) is not int or not -_TOO_LARGE <= number < _TOO_LARGE:
+            raise ValueError("a number in the log is an integer of at most 64 bits or a Decimal")
     return {
         "action": entry.action,
         "actor": entry.actor,
-        "agent_id": entry.agent_id,
+        "agent_id": entry.agent_id[:MAX_ID],
         "behavioral_score": None if score is None else text_of_decimal(score),
         "causal_depth": entry.causal_depth,
         "delegation_chain": orjson.Fragment(canonical(list(delegation))) if delegation else _EMPTY_LIST,
@@ -134,7 +139,7 @@ def fields(entry: Entry, tenant: str, seq: int, recorded_at: str) -> dict[str, A
         "response_code": code,
         "rulebook_version": entry.rulebook_version,
         "seq": seq,
-        "session_id": entry.session_id,
+        "session_id": entry.session_id[:MAX_ID],
         "stage": entry.stage,
         "target": entry.target,
         "tenant": tenant,

@@ -5,6 +5,9 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -201,12 +204,30 @@ def test_it_refuses_more_than_its_queue_holds(fresh_tenant: Callable[[], str]) -
     check(schema, 3)
 
 
-def test_it_refuses_one_bad_entry_and_writes_its_neighbours(fresh_tenant: Callable[[], str]) -> None:
+def nested(depth: int) -> Any:
+    value: Any = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+BAD: list[dict[str, Any]] = [
+    {"extra": {"f": 0.5}},
+    {"extra": {"deep": nested(900)}},
+    {"payload": nested(300)},
+    {"response_code": 2**63},
+    {"latency_ms": Decimal("1E+1000000")},
+    {"at": datetime.max.replace(tzinfo=timezone(-timedelta(hours=5)))},
+    {"agent_id": None},
+]
+
+
+def test_it_refuses_bad_entries_and_writes_their_neighbours(fresh_tenant: Callable[[], str]) -> None:
     schema = fresh_tenant()
 
     async def main() -> list[object]:
         appender = Appender(app_dsn())
-        entries = [make_entry(), make_entry(extra={"f": 0.5}), make_entry()]
+        entries = [make_entry(), *(make_entry(**changes) for changes in BAD), make_entry(session_id="é" * 9000)]
         found = await asyncio.gather(*(appender.append(schema, e) for e in entries), return_exceptions=True)
         with pytest.raises(BadInput):
             appender.enqueue('t_x"; DROP', make_entry())
@@ -214,7 +235,7 @@ def test_it_refuses_one_bad_entry_and_writes_its_neighbours(fresh_tenant: Callab
         return list(found)
 
     found = asyncio.run(main())
-    assert [type(item) for item in found] == [services.Position, BadInput, services.Position]
+    assert [type(item) for item in found] == [services.Position, *[BadInput] * len(BAD), services.Position]
     check(schema, 2)
 
 

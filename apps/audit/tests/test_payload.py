@@ -47,6 +47,15 @@ def test_it_keeps_only_metadata_when_redaction_fails() -> None:
     assert found == Kept(None, {"payload": "metadata_only", "payload_reason": "redaction failed"})
 
 
+@pytest.mark.parametrize("mode", [PayloadMode.FULL, PayloadMode.REDACTED, PayloadMode.ENCRYPTED])
+def test_it_keeps_only_metadata_of_what_cannot_be_written(mode: PayloadMode) -> None:
+    deep: Any = []
+    for _ in range(600):
+        deep = [deep]
+    found = keep(deep, (), mode, redact=redact, provider=LocalKeys(), context="t_acme")
+    assert found == Kept(None, {"payload": "metadata_only", "payload_reason": "cannot be written"})
+
+
 def test_it_encrypts_so_that_only_this_tenant_can_read() -> None:
     one, two = kept(PayloadMode.ENCRYPTED).payload, kept(PayloadMode.ENCRYPTED).payload
     assert b"sensitive" not in orjson.dumps(one)
