@@ -83,6 +83,7 @@ class Io:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
+        self._idle = str(limits.session_idle_seconds)
         self._redis = RedisLine(settings.REDIS_URL)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="gateway-io")
         self._appender = Appender(settings.DATABASE_URL, nudge=self._nudge)
@@ -109,8 +110,7 @@ class Io:
         ]
         if mcp_session:
             keys.append(tenant_key(schema, "mcp_session", mcp_session))
-        calling = "1" if agent_id else "0"
-        arguments: list[str | int] = [len(keys), *keys, calling, self._limits.session_idle_seconds]
+        arguments = [str(len(keys)), *keys, "1" if agent_id else "0", self._idle]
         answer = await self._redis.command(encoded("EVALSHA", _GATHER_SHA, *arguments))
         if isinstance(answer, RedisError) and str(answer).startswith("NOSCRIPT"):
             answer = await self._redis.command(encoded("EVAL", GATHER, *arguments))

@@ -21,12 +21,14 @@ class RedisError(Exception):
     """Redis answered with an error."""
 
 
-def encoded(*parts: str | bytes | int) -> bytes:
-    out = [b"*%d\r\n" % len(parts)]
-    for part in parts:
-        raw = part if isinstance(part, bytes) else str(part).encode()
-        out.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
-    return b"".join(out)
+def encoded(*parts: str | int) -> bytes:
+    """A command of texts and numbers, as Redis reads it."""
+    texts = [str(part) for part in parts]
+    whole = "".join([f"*{len(texts)}\r\n", *[f"${len(text)}\r\n{text}\r\n" for text in texts]])
+    if whole.isascii():
+        return whole.encode()
+    raw = [text.encode() for text in texts]
+    return b"".join([b"*%d\r\n" % len(raw), *[b"$%d\r\n%b\r\n" % (len(text), text) for text in raw]])
 
 
 def decoded(buffer: bytes, at: int) -> tuple[RedisValue, int] | None:
@@ -69,9 +71,21 @@ class _Wire(asyncio.Protocol):
         self.transport: asyncio.WriteTransport | None = None
         self.waiting: deque[tuple[float, asyncio.Future[RedisValue]]] = deque()
         self._buffer = b""
+        self._out: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.WriteTransport, transport)  # uvloop's does not derive from asyncio's
+
+    def write_soon(self, loop: asyncio.AbstractEventLoop, request: bytes) -> None:
+        """All commands of one turn of the loop leave in one write: a system call costs more than a command."""
+        if not self._out:
+            loop.call_soon(self._flush)
+        self._out.append(request)
+
+    def _flush(self) -> None:
+        if self.transport is not None:
+            self.transport.write(b"".join(self._out))
+        self._out.clear()
 
     def data_received(self, data: bytes) -> None:
         buffer, at = self._buffer + data, 0
@@ -133,7 +147,7 @@ class RedisLine:
         if not wire.waiting:
             loop.call_later(TIMEOUT_SECONDS, self._watch, wire, loop)
         wire.waiting.append((loop.time() + TIMEOUT_SECONDS, future))
-        wire.transport.write(request)
+        wire.write_soon(loop, request)
         return future
 
     def _watch(self, wire: _Wire, loop: asyncio.AbstractEventLoop) -> None:
