@@ -93,7 +93,7 @@ class DlpPattern(models.Model):
 class DlpSetting(models.Model):
     """What the tenant changed about a built-in pattern. Empty leaves what the pattern says itself."""
 
-    pattern = models.CharField(max_length=63, unique=True, editable=False)
+    pattern = models.CharField(max_length=63, unique=True)
     action = models.CharField(max_length=16, choices=ACTIONS, blank=True)
     enabled = models.BooleanField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
