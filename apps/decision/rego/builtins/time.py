@@ -40,7 +40,7 @@ def zone(name: str) -> tzinfo:
         raise BuiltinError("there is no local time here")
     try:
         return ZoneInfo(name)
-    except (OSError, ValueError):
+    except (KeyError, OSError, ValueError):
         raise BuiltinError("unknown time zone") from None
 
 
