@@ -22,9 +22,8 @@ def tenant_task(**options: Any) -> Callable[[Callable[Concatenate[str, P], R]], 
             with in_tenant(schema):
                 return body(schema, *args, **kwargs)
 
-        task = shared_task(**options)(run)
-        task.takes_schema = True
-        return task
+        # An option, so that it is on the task of whichever Celery application comes to own it.
+        return shared_task(takes_schema=True, **options)(run)
 
     return decorate
 
