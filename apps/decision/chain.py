@@ -3,10 +3,10 @@
 Pure and deterministic. Refuses floats, since no two languages print them alike, and anything else JSON cannot hold.
 
 Canonical bytes (`hash_version` 1) are the UTF-8 of `json.dumps(body, sort_keys=True, separators=(",", ":"),
-ensure_ascii=False)`: keys in code point order, no white space, numbers only as integers of at most 64 bits. A Decimal is a
-string in fixed notation without trailing zeros, a UUID its lower-case text, a time UTC with six digits and a Z. NUL
-becomes U+2400 and a lone surrogate U+FFFD before hashing and storing, because no database column can hold them. The
-payload is the string of its own JSON text, so that what a caller sent is kept exactly, floats included.
+ensure_ascii=False)`: keys in code point order, no white space, numbers only as integers of at most 64 bits. A Decimal
+is a string in fixed notation without trailing zeros, a UUID its lower-case text, a time UTC with six digits and a Z.
+NUL becomes U+2400 and a lone surrogate U+FFFD before hashing and storing, because no database column can hold them.
+The payload is the string of its own JSON text, so that what a caller sent is kept exactly, floats included.
 """
 
 from datetime import UTC, datetime
@@ -31,6 +31,7 @@ _EMPTY_LIST = orjson.Fragment("[]")
 _EMPTY_OBJECT = orjson.Fragment("{}")
 _ESCAPED_NUL = b"\\u0000"
 _TOO_LARGE = 2**63
+_TIME_LENGTH = len("2026-01-02T03:04:05.000006Z")
 
 
 def text_of_time(at: datetime) -> str:
@@ -39,7 +40,8 @@ def text_of_time(at: datetime) -> str:
         if at.tzinfo is None:
             raise ValueError("a time in the log needs a time zone")
         at = at.astimezone(UTC)
-    return at.isoformat(timespec="microseconds")[:-6] + "Z"
+    text = orjson.dumps(at, option=orjson.OPT_UTC_Z)[1:-1].decode()  # several times as fast as isoformat
+    return text if len(text) == _TIME_LENGTH else at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
 def text_of_decimal(value: Decimal) -> str:
