@@ -8,10 +8,12 @@ package behavry.rules.agent_state
 # title: The agent is suspended, revoked or deprovisioned, or its state is unknown
 verdicts contains {
 	"result": "deny",
-	"reason": sprintf("Agent is %s", [_status]),
+	"reason": concat(" ", ["Agent is", _status]),
 	"policy": "agent_state.not_active",
 } if {
 	_status != "active"
 }
 
-_status := object.get(input, ["agent", "status"], "of unknown status")
+default _status := "of unknown status"
+
+_status := input.agent.status
