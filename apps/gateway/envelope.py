@@ -103,7 +103,10 @@ def _check_name(message: Message, headers: Mapping[bytes, bytes]) -> None:
     if not key:
         return
     named = message.params.get(key)
-    if named is not None and decode(headers.get(NAME_HEADER)) != named:
+    sent = headers.get(NAME_HEADER)
+    if sent is None and message.method not in methods.MUST_MIRROR:
+        return
+    if named is not None and decode(sent) != named:
         raise _mismatch(message, "Mcp-Name", f"params.{key}")
 
 
@@ -142,7 +145,7 @@ def decode(value: bytes | None) -> str | None:
     """The value meant by a header; None for none and for a malformed one, which then equals nothing."""
     if value is None:
         return None
-    text = value.decode("latin-1")
+    text = value.decode("latin-1").strip(" \t")
     hit = _SENTINEL.fullmatch(text)
     if hit is None:
         return text

@@ -22,6 +22,7 @@ class Limits:
     # sessions and children
     session_idle_seconds: int = 3600
     child_idle_seconds: float = 300.0
+    child_rest_seconds: float = 30.0  # idle for so long, it may be ended to make room for another
     child_memory_bytes: int = 1024 * 1024 * 1024
     children: int = 64
     children_per_agent: int = 8
@@ -38,5 +39,8 @@ def limits_from_settings() -> Limits:
         in_flight=settings.BEHAVRY_GATEWAY_MAX_IN_FLIGHT,
         call_seconds=float(settings.BEHAVRY_GATEWAY_UPSTREAM_TIMEOUT_SECONDS),
         allowed_origins=frozenset(settings.BEHAVRY_GATEWAY_ALLOWED_ORIGINS),
+        children=settings.BEHAVRY_GATEWAY_MAX_CHILDREN,
+        children_per_agent=settings.BEHAVRY_GATEWAY_MAX_CHILDREN_PER_AGENT,
+        child_memory_bytes=settings.BEHAVRY_GATEWAY_CHILD_MEMORY_MB * 1024 * 1024,
         wait_for_outcome=settings.BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME,
     )

@@ -24,8 +24,6 @@ _NAMED: Final = {
     "tools/call": "name",
     "prompts/get": "name",
     "resources/read": "uri",
-    "resources/subscribe": "uri",
-    "resources/unsubscribe": "uri",
 }
 MAX_DEPTH: Final = 64
 MAX_ID_LENGTH: Final = 256

@@ -60,10 +60,11 @@ FROM_CLIENT: Mapping[str, Method] = MappingProxyType(
         "prompts/get": Method(_DECIDE, Action.READ, ("name",), "name"),
         "completion/complete": Method(_DECIDE, Action.READ, ("ref.name", "ref.uri")),
         # Tasks belong to whoever started them, but a server knows only the gateway: ids could be guessed by others.
-        "tasks/get": Method(_DECIDE, Action.READ, ("taskId",)),
-        "tasks/result": Method(_DECIDE, Action.READ, ("taskId",)),
+        "tasks/get": Method(_DECIDE, Action.READ, ("taskId",), "taskId"),
+        "tasks/result": Method(_DECIDE, Action.READ, ("taskId",), "taskId"),
         "tasks/list": Method(_DECIDE, Action.READ),
-        "tasks/cancel": Method(_DECIDE, Action.DELETE, ("taskId",)),
+        "tasks/update": Method(_DECIDE, Action.WRITE, ("taskId",), "taskId"),
+        "tasks/cancel": Method(_DECIDE, Action.DELETE, ("taskId",), "taskId"),
         # A subscription that names resources is decided for each of them (see calls.py), like resources/subscribe.
         "subscriptions/listen": Method(_RECORD, Action.READ),
         "initialize": Method(_DECIDE, Action.INITIALIZE),
@@ -106,7 +107,11 @@ UNKNOWN = Method(_DECIDE, Action.EXECUTE)
 RESPONSE = Method(_RECORD, Action.SEND)
 FROM_SERVER_UNKNOWN = Method(_RECORD)
 
+# Methods that may not be used without `Mcp-Name`; the others' is checked where it is there.
+MUST_MIRROR = frozenset({"tools/call", "prompts/get", "resources/read"})
 LISTINGS: tuple[Listing, ...] = tuple(m.listing for m in FROM_CLIENT.values() if m.listing is not None)
+# Things that a caller may not know of: what is filtered out of a list is answered for as missing.
+HIDEABLE = frozenset(listing.used_by for listing in LISTINGS)
 
 
 def from_client(method: str) -> Method:

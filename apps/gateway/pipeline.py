@@ -54,7 +54,7 @@ async def govern(io: Io, request: Request, message: Message) -> Judged:
     payload = payload_of(facts.book, message.method, sent, clean)
     entry = entries.decision_entry(request, logged, decision, payload, kind)
     await io.record(request.schema, entry)
-    hidden = decision.effect is Effect.DENY and await _hidden(facts, message, method, call, decision)
+    hidden = decision.effect is Effect.DENY and await _hidden(facts, message, call, decision)
     return Judged(message, method, params, decision, entry, hidden)
 
 
@@ -80,8 +80,8 @@ async def _ask(
     return Decision(Effect.ALLOW, "", "", "record", findings) if findings else _RECORDED
 
 
-async def _hidden(facts: Facts, message: Message, method: Method, call: Call, decision: Decision) -> bool:
+async def _hidden(facts: Facts, message: Message, call: Call, decision: Decision) -> bool:
     """Whether this caller may not even know of the thing: when policy could never allow it, whatever the arguments."""
-    if decision.stage != "policy" or not method.header:
+    if decision.stage != "policy" or message.method not in methods.HIDEABLE:
         return False
     return not await could_allow(facts, message.method, call.tool)

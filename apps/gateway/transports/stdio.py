@@ -61,7 +61,7 @@ class StdioTransport:
 
     async def open(self, place: Place, server: Server, opening: Message) -> Reply:
         """A new session: a new child, and what it says to `initialize`."""
-        conversation = self._make(place, server)
+        conversation = await self._make(place, server)
         conversation.opening = opening
         try:
             return await self._begin(place, conversation, opening)
@@ -115,7 +115,7 @@ class StdioTransport:
             if conversation is not None:
                 self._conversations.pop(place, None)
                 await conversation.close()
-            renewed = self._make(place, server)
+            renewed = await self._make(place, server)
             renewed.opening = opening
             if opening is None:
                 await self._start(place, renewed)
@@ -125,14 +125,28 @@ class StdioTransport:
                 await renewed.tell(_INITIALIZED, {})
             return renewed
 
-    def _make(self, place: Place, server: Server) -> Conversation:
-        mine = sum(1 for other in self._conversations if (other.schema, other.agent) == (place.schema, place.agent))
-        if len(self._conversations) >= self._limits.children or mine >= self._limits.children_per_agent:
-            raise RateLimited("Too many backend processes are running", code="too_many_processes", retry_after=5)
+    async def _make(self, place: Place, server: Server) -> Conversation:
+        while self._full(place):
+            await self._make_room(place)
         conversation = Conversation(server, self._limits, shared=not place.session)
         conversation.used_at = time.monotonic()
         self._conversations[place] = conversation
         return conversation
+
+    def _full(self, place: Place) -> bool:
+        mine = sum(_same_agent(other, place) for other in self._conversations)
+        return len(self._conversations) >= self._limits.children or mine >= self._limits.children_per_agent
+
+    async def _make_room(self, place: Place) -> None:
+        """End the same agent's conversation that was idle longest: clients come and go without a word."""
+        idle = [
+            (conversation.used_at, other)
+            for other, conversation in self._conversations.items()
+            if _same_agent(other, place) and not conversation.busy
+        ]
+        if not idle or min(idle, key=_first)[0] > time.monotonic() - self._limits.child_rest_seconds:
+            raise RateLimited("Too many backend processes are running", code="too_many_processes", retry_after=5)
+        await self.end(min(idle, key=_first)[1])
 
     async def _begin(self, place: Place, conversation: Conversation, opening: Message) -> Reply:
         await self._start(place, conversation)
@@ -156,6 +170,14 @@ class StdioTransport:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * (2 ** min(trouble.times, 10) - 1))
         trouble.times += 1
         trouble.until = time.monotonic() + pause
+
+
+def _same_agent(one: Place, other: Place) -> bool:
+    return (one.schema, one.agent) == (other.schema, other.agent)
+
+
+def _first(pair: tuple[float, Place]) -> float:
+    return pair[0]
 
 
 def _same(one: Server, other: Server) -> bool:
