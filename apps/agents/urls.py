@@ -7,6 +7,7 @@ from apps.agents.api import access_tokens, agents, enrolment, servers, sessions,
 
 urlpatterns = [
     path("auth/token", views.TokenView.as_view(), name="token"),
+    path("auth/authorize", views.authorize, name="authorize"),
     path("auth/admin/login", sign_in.SignInView.as_view(), name="sign-in"),
     path("enroll", enrolment.EnrolView.as_view(), name="enrol"),
     path("enrolment-tokens", enrolment.EnrolmentTokensView.as_view(), name="enrolment-tokens"),

@@ -24,6 +24,7 @@ from apps.agents.parsers import SmallFormParser, SmallJSONParser
 from apps.agents.throttle import Throttle, place_of
 from apps.decision.errors import AppError, TooLarge, Unavailable
 
+AUTHORIZE_PATH = "/api/v1/auth/authorize"
 TOKEN_PATH = "/api/v1/auth/token"  # noqa: S105 - an address
 PER_CLIENT = Throttle("token", limit=30, window=300)
 PER_ADDRESS = Throttle("token_address", limit=300, window=300)
@@ -115,6 +116,8 @@ def authorization_server(request: HttpRequest) -> JsonResponse:
     base = f"{settings.BEHAVRY_PUBLIC_URL_SCHEME}://{request.get_host()}"
     body = {
         "issuer": base,
+        # Clients in the field do not accept metadata without one, though no grant here uses it.
+        "authorization_endpoint": base + AUTHORIZE_PATH,
         "token_endpoint": base + TOKEN_PATH,
         "jwks_uri": base + "/.well-known/jwks.json",
         "grant_types_supported": ["client_credentials"],
@@ -123,6 +126,14 @@ def authorization_server(request: HttpRequest) -> JsonResponse:
         "protected_resources": [f"{base}/mcp/v1"],
     }
     return JsonResponse(body, headers={"Cache-Control": "public, max-age=300"})
+
+
+@require_GET
+def authorize(request: HttpRequest) -> JsonResponse:
+    """Agents have no browser and no user to ask; whoever comes here is told so in the words of OAuth."""
+    description = "Agents use the client_credentials grant at the token endpoint."
+    body = {"error": "unsupported_response_type", "error_description": description}
+    return JsonResponse(body, status=400, headers=NO_STORE)
 
 
 def _jwk(kid: str, pem: str) -> dict[str, Any]:

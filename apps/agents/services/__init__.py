@@ -3,7 +3,12 @@
 All functions act on the tenant the caller stands in (`apps.tenants.context.in_tenant`).
 """
 
-from apps.agents.services.access_tokens import create_access_token, revoke_access_token, use_access_token
+from apps.agents.services.access_tokens import (
+    create_access_token,
+    forget_sign_ins,
+    revoke_access_token,
+    use_access_token,
+)
 from apps.agents.services.agents import (
     Registered,
     deprovision,
@@ -18,7 +23,7 @@ from apps.agents.services.enrolment import create_enrolment_token, enrol, revoke
 from apps.agents.services.issuing import TokenGrant, issue_token, issue_token_to, record_refusal
 from apps.agents.services.people import sign_in
 from apps.agents.services.servers import register_server, remove_server, update_server
-from apps.agents.services.sessions import close_expired, revoke_session
+from apps.agents.services.sessions import close_expired, forget_ended, revoke_session
 from apps.agents.services.signing_keys import ensure_signing_key, public_keys, rotate_signing_key
 from apps.agents.services.state import AgentsSnapshot, snapshot
 
@@ -32,6 +37,8 @@ __all__ = [
     "deprovision",
     "enrol",
     "ensure_signing_key",
+    "forget_ended",
+    "forget_sign_ins",
     "issue_token",
     "issue_token_to",
     "public_keys",

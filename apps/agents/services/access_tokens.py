@@ -86,6 +86,12 @@ def revoke_access_token(
     return row
 
 
+def forget_sign_ins(before: datetime) -> int:
+    """Drop what scripted sign-ins left behind; tokens that a person made stay until that person looks."""
+    purpose = PersonalAccessToken.Purpose.LOGIN
+    return PersonalAccessToken.objects.filter(purpose=purpose, expires_at__lt=before).delete()[0]
+
+
 def use_access_token(token: str, *, now: datetime | None = None) -> PersonalAccessToken:
     """The row of a token that is good now, with its active user; raises NotAuthenticated, always the same."""
     now = now or timezone.now()

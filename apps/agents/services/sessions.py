@@ -43,6 +43,11 @@ def revoke_open_sessions(agent: Agent, *, reason: str, now: datetime) -> int:
     )
 
 
+def forget_ended(before: datetime) -> int:
+    """Drop sessions that ended before this time; the log still tells of them as long as it is kept."""
+    return Session.objects.filter(closed_at__lt=before, expires_at__lt=before).delete()[0]
+
+
 def close_expired(now: datetime) -> int:
     """Note on sessions whose time is over when they ended and how risky their agent was. Changes no decision."""
     score = Subquery(Agent.objects.filter(pk=OuterRef("agent_id")).values("risk_score"))

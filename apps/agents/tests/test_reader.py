@@ -1,16 +1,22 @@
 """A session's counters are what the log says: no more after a repetition, no less after a crash, nobody else's."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from apps.agents import reader, services, tasks
-from apps.agents.models import Session
+from apps.agents.models import PersonalAccessToken, Session
+from apps.agents.services.access_tokens import add_access_token
 from apps.agents.tests.builders import make_agent
 from apps.audit import readers
 from apps.audit import services as audit
 from apps.decision.events import EventKind
 from apps.tenants.context import in_tenant
+from apps.tenants.roles import Role
+from apps.tenants.services import config_of
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 FINDING = {"scanner": "dlp", "rule": "aws_access_key", "severity": "critical"}
@@ -66,5 +72,23 @@ def test_it_runs_as_a_task(acme: str) -> None:
     record(acme, session, policy_result="allow")
     assert tasks.count_sessions(acme) > 0
     assert counters(acme, session)[0] == 1
-    assert tasks.close_sessions(acme) == 0
-    assert all(getattr(task, "takes_schema", False) for task in (tasks.count_sessions, tasks.close_sessions))
+    assert all(getattr(task, "takes_schema", False) for task in (tasks.count_sessions, tasks.tidy))
+
+
+def test_it_clears_up_what_is_older_than_the_log(acme: str, person: Callable[..., Any]) -> None:
+    made = make_agent(acme)
+    now = timezone.now()
+    user = person(acme, "viewer")
+    with in_tenant(acme):
+        keep = config_of(acme).audit_retention_days
+        for days in (0, 1, keep + 1):
+            at = now - timedelta(days=days, hours=1)
+            services.issue_token(client_id=made.agent.client_id, client_secret=made.client_secret, now=at)
+            for purpose in PersonalAccessToken.Purpose:
+                add_access_token(user, name="x", role=Role.VIEWER, ttl=timedelta(minutes=1), purpose=purpose, now=at)
+    assert tasks.tidy(acme) == 3
+    assert tasks.tidy(acme) == 0
+    with in_tenant(acme):
+        assert Session.objects.count() == 2
+        purposes = sorted(PersonalAccessToken.objects.values_list("purpose", flat=True))
+    assert purposes == ["login", "personal", "personal", "personal"]

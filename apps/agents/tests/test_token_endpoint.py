@@ -8,6 +8,7 @@ from typing import Any
 import jwt
 import pytest
 from django.utils import timezone
+from mcp.shared.auth import OAuthMetadata
 from rest_framework.test import APIClient
 
 from apps.agents import credentials, services, tokens
@@ -192,6 +193,9 @@ def test_it_publishes_its_keys_and_metadata(acme: str, api: Api) -> None:
     assert found["token_endpoint"].endswith("://acme.test/api/v1/auth/token")
     assert found["grant_types_supported"] == ["client_credentials"]
     assert found["jwks_uri"].startswith(found["issuer"])
+    understood = OAuthMetadata.model_validate(found)  # by the official MCP client
+    refused = api(acme).get(str(understood.authorization_endpoint))
+    assert (refused.status_code, refused.json()["error"]) == (400, "unsupported_response_type")
     keys = jwt.PyJWKSet.from_dict(api(acme).get("/.well-known/jwks.json").json())
     kid = jwt.get_unverified_header(token)["kid"]
     claims = jwt.decode(token, key=keys[kid], algorithms=["RS256"], options={"verify_aud": False})
