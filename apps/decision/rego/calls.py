@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from apps.decision.rego.builtins import comparison
 from apps.decision.rego.builtins.table import DEEP, NEEDS_BUDGET
-from apps.decision.rego.exprs import Expr, Names, canonical, same
+from apps.decision.rego.exprs import Expr, Names, canonical, same, sized
 from apps.decision.rego.values import RegoSet
 
 NAMESPACE: Final[Mapping[str, Any]] = {
@@ -13,8 +13,6 @@ NAMESPACE: Final[Mapping[str, Any]] = {
     "less_equal": comparison.less_equal,
     "member": comparison.member,
 }
-
-_SCALARS: Final = frozenset({"string", "number", "boolean", "null"})
 
 
 def condition(name: str, args: Sequence[Expr]) -> str | None:
@@ -27,7 +25,7 @@ def call(names: Names, name: str, args: Sequence[Expr], world: str) -> str:
     """The call as an expression; it raises `BuiltinError` when the built-in cannot work with its arguments."""
     given = [arg.code for arg in args]
     if name in DEEP:
-        given = [arg.code if arg.constant or arg.kind in _SCALARS else f"sized({world}[2], {arg.code})" for arg in args]
+        given = [sized(arg, world) for arg in args]
     if name in NEEDS_BUDGET:
         given.insert(0, f"{world}[2]")
     return f"{names.builtin(name)}({', '.join(given)})"
@@ -42,7 +40,7 @@ def _ordering(operator: str, function: str, swap: bool) -> Callable[[Expr, Expr]
         if _both_numbers(a, b):
             return f"{a.code} {operator} {b.code}"
         first, second = (b, a) if swap else (a, b)
-        slow = f"{function}(sized(w[2], {first.code}), {second.code})"
+        slow = f"{function}({sized(first)}, {second.code})"
         for one, other in ((a, b), (b, a)):
             if one.kind == "number" and type(one.value) is int:
                 return f"({a.code} {operator} {b.code} if type({other.code}) is int else {slow})"
@@ -54,7 +52,7 @@ def _ordering(operator: str, function: str, swap: bool) -> Callable[[Expr, Expr]
 def _member(item: Expr, items: Expr) -> str:
     if items.constant and type(items.value) is RegoSet:
         return f"{canonical(item)} in {items.code}"
-    return f"member(sized(w[2], {item.code}), {items.code})"
+    return f"member({sized(item)}, {items.code})"
 
 
 _CONDITIONS: Final[Mapping[str, Callable[..., str]]] = {

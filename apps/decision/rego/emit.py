@@ -6,8 +6,8 @@ from apps.decision.rego.exprs import Expr, Names
 from apps.decision.rego.flow import Place, Usage, analyse
 from apps.decision.rego.plan import Block, Local, Operand, Statement, walk
 
-# Python allows 100 levels of indentation; beyond this one a block becomes a loop that is left by `break`.
-_DEEP = 40
+# Python allows 100 levels of indentation. A block that could need more than this is a loop that is left by `break`.
+_DEEP = 60
 
 
 class Writer:
@@ -122,7 +122,7 @@ class Writer:
     def nested(self, block: Block, place: Place, closing: str = "") -> None:
         """A block of its own; `closing` is written where it completes."""
         indent, leave, known = self.indent, self.leave, set(self.defined)
-        once = indent > _DEEP
+        once = indent + 2 * _weight(block) > _DEEP
         if once:
             self.line("while True:")
             self.indent += 1
@@ -207,3 +207,8 @@ class Writer:
             found.append(statement)
             blocks = statement.blocks
         return found
+
+
+def _weight(block: Block) -> int:
+    """How many statements may each indent what follows them; the block of a `with` continues its own."""
+    return sum(1 + (_weight(s.blocks[0]) if s.kind == "WithStmt" else 0) for s in block)

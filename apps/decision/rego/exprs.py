@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
-from apps.decision.rego.values import RegoSet
+from apps.decision.rego.values import RegoSet, canon
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,7 @@ class Names:
         if code is None:
             code = f"k{len(self.constants)}"
             self.constants[code] = value
+            self.constants[f"{code}_key"] = canon(value)
         return Expr(code, kind_of(value), defined=True, constant=True, value=value)
 
 
@@ -61,9 +62,17 @@ def canonical(expr: Expr) -> str:
     """The canonical key of the value."""
     if expr.kind in {"string", "number"}:
         return expr.code
+    if expr.constant and expr.kind in {"array", "object", "set"}:
+        return f"{expr.code}_key"
     if expr.kind:
         return f"canon(sized(w[2], {expr.code}))" if expr.kind in {"array", "object", "set"} else f"canon({expr.code})"
     return f"({expr.code} if type({expr.code}) is str else canon(sized(w[2], {expr.code})))"
+
+
+def sized(expr: Expr, world: str = "w") -> str:
+    """The value, its size charged where it may have one that matters."""
+    known = expr.constant or expr.kind in {"string", "number", "boolean", "null"}
+    return expr.code if known else f"sized({world}[2], {expr.code})"
 
 
 def same(a: Expr, b: Expr) -> str:

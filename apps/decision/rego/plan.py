@@ -52,7 +52,8 @@ class Plan:
 
     @staticmethod
     def parse(text: bytes) -> "Plan":
-        document = json.loads(text.decode("utf-8", "surrogateescape"))
+        # rego-cpp leaves control characters as they are.
+        document = json.loads(text.decode("utf-8", "surrogateescape"), strict=False)
         static = document["static"]
         strings = [entry["value"] for entry in static.get("strings", ())]
         reader = _Reader(strings)

@@ -1,6 +1,8 @@
 """Every kind of statement of a plan, as lines of Python."""
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from apps.decision.rego import calls
@@ -178,7 +180,10 @@ class FunctionWriter(Writer):
     # --- blocks
 
     def _write_block(self, statement: Statement, place: Place) -> None:
-        self.nested_all(statement.blocks, place)
+        repeated = _repeated(statement.blocks)
+        for number, block in enumerate(statement.blocks):
+            if number not in repeated:
+                self.nested(block, (*place, number))
 
     def _write_scan(self, statement: Statement, place: Place) -> None:
         fields, body = statement.fields, statement.blocks[0]
@@ -268,6 +273,21 @@ class FunctionWriter(Writer):
         path = "".join(f"{self.needs(operand).code}, " for operand in fields["path"])
         self.assign(fields["result"], f"call_dynamic({self.world}, RULES, ({path}))")
         self._defined(fields["result"])
+
+
+def _repeated(blocks: Sequence[Block]) -> set[int]:
+    """Blocks that put a rule's answer where an earlier pair has put it: a package lists a rule once per definition."""
+    seen: set[tuple[str, str, int]] = set()
+    found: set[int] = set()
+    for number, (asking, keeping) in enumerate(pairwise(blocks)):
+        if len(asking) == 1 and len(keeping) == 2 and asking[0].kind == "CallStmt":
+            insert = keeping[1]
+            if insert.kind == "ObjectInsertOnceStmt" and insert.fields["value"] == Local(asking[0].fields["result"]):
+                rule = (asking[0].fields["func"], str(insert.fields["key"]), insert.fields["object"])
+                if rule in seen:
+                    found |= {number, number + 1}
+                seen.add(rule)
+    return found
 
 
 def _snake(kind: str) -> str:

@@ -159,7 +159,7 @@ def insert_once(target: dict[Any, Value], key: Value, value: Value) -> None:
     known = target.get(key, UNDEFINED)
     if known is UNDEFINED:
         target[key] = value
-    elif not equal(known, value):
+    elif known is not value and not equal(known, value):
         raise EvaluationError("object keys must be unique", code="policy_conflict")
 
 

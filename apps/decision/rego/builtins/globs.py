@@ -53,7 +53,7 @@ def _parts(text: str) -> list[Part]:
         elif character == "[":
             ranges, at = _set(text, at)
         elif character in "]*+":
-            raise BuiltinError("input:" + text[:100] + ", the pattern is not valid")
+            raise BuiltinError("the pattern is not valid")
         else:
             if character == "\\":
                 if at >= len(text):

@@ -11,10 +11,10 @@ from apps.decision.rego.values import Value
 
 _OPTIONS: Final = re2.Options()
 _OPTIONS.log_errors = False
-_OPTIONS.max_mem = 8 << 20
+_OPTIONS.max_mem = 4 << 20
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=512)
 def _compiled(pattern: str) -> Any:
     try:
         return re2.compile(pattern, _OPTIONS)
