@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 RETRY_AFTER: Final = 0.1
 _ROOT: Final = "behavry"
+_MAIN: Final = "behavry/main.rego"
+_LAST: Final = ("behavry/contributions.rego", _MAIN)
 
 
 class OpaAuthorizer:
@@ -58,20 +60,24 @@ class OpaAuthorizer:
             return FAILED
 
     def push(self) -> None:
-        """Give OPA this rulebook and take away the tenant's older ones. Raises httpx.HTTPError."""
-        for name, text in self._modules.items():
-            path = f"/v1/policies/{'/'.join(self._prefix)}/{name}"
-            self._request("PUT", path, content=moved(text, self._prefix), headers={"Content-Type": "text/plain"})
-        listed = self._request("GET", "/v1/policies").json().get("result", [])
-        mine = f"{self._prefix[0]}/"
-        for policy in listed:
-            name = str(policy.get("id", ""))
-            if name.startswith(mine) and not name.startswith(f"{mine}{self._prefix[1]}/"):
-                self._client.delete(f"/v1/policies/{name}")
+        """Give OPA this rulebook and take away the tenant's older ones. Raises httpx.HTTPError.
+
+        The module that decides comes last and goes first: a rulebook with a part missing must never answer.
+        """
+        root = "/".join(self._prefix)
+        for name in sorted(self._modules, key=_turn):
+            text = moved(self._modules[name], self._prefix)
+            headers = {"Content-Type": "text/plain"}
+            self._request("PUT", f"/v1/policies/{root}/{name}", content=text, headers=headers)
+        listed = self._request("GET", "/v1/policies").json()
+        names = [str(policy["id"]) for policy in listed["result"]]
+        old = [name for name in names if name.startswith(f"{self._prefix[0]}/") and not name.startswith(f"{root}/")]
+        for name in sorted(old, key=lambda one: _turn(one.split("/", 2)[2]), reverse=True):
+            self._request("DELETE", f"/v1/policies/{name}")
 
     def _decision(self, document: JSON) -> JSON:
         path = "/".join((*self._prefix, *base.ENTRYPOINT.split(".")[1:]))
-        return self._request("POST", f"/v1/data/{path}", json={"input": document}).json().get("result")
+        return dict(self._request("POST", f"/v1/data/{path}", json={"input": document}).json()).get("result")
 
     def _request(self, method: str, path: str, **options: JSON) -> httpx.Response:
         """One retry for a connection that broke or an OPA that is overloaded; a policy it refuses is not sent twice."""
@@ -90,7 +96,7 @@ class OpaAuthorizer:
 def authorizer(schema: str, policies: Sequence[Source]) -> OpaAuthorizer:
     """Of these policies, pushed already if OPA is there; if not, the first decision tries again."""
     timeout = float(settings.BEHAVRY_OPA_TIMEOUT_SECONDS)
-    made = OpaAuthorizer(_client(settings.BEHAVRY_OPA_URL, timeout), schema, assemble(policies), timeout)
+    made = OpaAuthorizer(client_of(settings.BEHAVRY_OPA_URL, timeout), schema, assemble(policies), timeout)
     try:
         made.push()
     except httpx.HTTPError as error:
@@ -114,8 +120,16 @@ def moved(text: str, prefix: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
+def _turn(name: str) -> tuple[int, str]:
+    """Modules go in after those they call: OPA refuses a call of a function that is not there yet."""
+    if name in _LAST:
+        return 2 + _LAST.index(name), name
+    shared = name.startswith("behavry/") and not name.startswith("behavry/rules/")
+    return (0 if shared else 1), name
+
+
 @lru_cache(maxsize=4)
-def _client(url: str, timeout: float) -> httpx.Client:
+def client_of(url: str, timeout: float) -> httpx.Client:
     """One pool per process; it is safe to share between threads."""
     if not re.match(r"https?://", url):
         raise ValueError("BEHAVRY_OPA_URL must be an http or https address")
