@@ -31,7 +31,8 @@ decision := first("deny") if {
 	v.result == "allow"
 }
 
-first(result) := [v | some v in verdicts; v.result == result][0]
+# Sorted, because rego-cpp leaves the members of a set in the order they were added.
+first(result) := sort([v | some v in verdicts; v.result == result])[0]
 
 everything := {"decision": decision, "verdicts": verdicts, "facts": data.book.facts}
 """,
@@ -142,7 +143,7 @@ def _plain(value: Any) -> Any:
 def test_it_answers_as_rego_cpp_does(compiler: Compiler) -> None:
     ours, oracle = load(compiler.compile(MODULES, ["data.book.everything"])), Oracle()
 
-    @settings(max_examples=1500, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=1000, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(inputs)
     def agree(document: Any) -> None:
         assert _plain(ours.evaluate("book/everything", document)) == _plain(oracle.evaluate(document))
