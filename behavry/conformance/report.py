@@ -12,6 +12,8 @@ NOT_MADE_THROUGH_A_GATEWAY = {
     "server-sse-streams-functional": "an answer without notifications may come as JSON where the server streams it",
 }
 NOT_MADE_OVER_STDIO = {
+    "server-sse-priming-event": "an answer that comes as JSON has no stream to open with an event",
+    "server-sse-retry-field": "an answer that comes as JSON has no stream to come back to",
     "server-sse-disconnect-resume": "a stdio server has no HTTP stream that it could close in the middle of a call",
 }
 # From best to worst; a gateway may do better than the server behind it (it may send what is only recommended).

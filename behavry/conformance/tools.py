@@ -128,6 +128,8 @@ def plain_tools(bus: SubscriptionBus) -> tuple[FixtureTool, ...]:
     prompt = content.object_schema(("prompt",), prompt={"type": "string"})
     region = content.object_schema(("region",), region={"type": "string", "x-mcp-header": "Region"})
     return (
+        # The suite calls whatever is listed first; by the order given here and by name that is this one.
+        FixtureTool("about", "Says what this is", _returns(text("A fixture for the MCP conformance suite."))),
         FixtureTool("test_simple_text", "One text", _returns(text("This is a simple text response for testing."))),
         FixtureTool("test_image_content", "One image", _returns(content.image())),
         FixtureTool("test_audio_content", "One sound", _returns(content.audio())),
