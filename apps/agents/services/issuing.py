@@ -62,13 +62,13 @@ def issue_token_to(agent: Agent, *, audience: str = "", now: datetime | None = N
     """A session and its token for an agent that has proved itself. The agent's row must be locked."""
     now = now or timezone.now()
     lifetime = timedelta(seconds=settings.BEHAVRY_TOKEN_SECONDS)
-    key = ensure_signing_key()
+    key, target = ensure_signing_key(), audience or _audience("")
     session = Session.objects.create(agent=agent, opened_at=now, expires_at=now + lifetime)
     token = tokens.issue(
         private_pem=private_pem(key),
         kid=key.kid,
         issuer=issuer(),
-        audience=audience or _audience(""),
+        audience=target,
         schema=current_schema(),
         agent_id=str(agent.id),
         client_id=agent.client_id,
@@ -84,7 +84,7 @@ def issue_token_to(agent: Agent, *, audience: str = "", now: datetime | None = N
         actor=f"agent:{agent.id}",
         agent_id=str(agent.id),
         session_id=str(session.id),
-        extra={"kid": key.kid, "audience": audience or _audience("")},
+        extra={"kid": key.kid, "audience": target},
     )
     return TokenGrant(
         access_token=token,
