@@ -7,7 +7,7 @@ import asyncio
 import time
 from contextlib import aclosing
 
-from apps.decision.errors import AppError
+from apps.decision.errors import AppError, UpstreamFailed
 from apps.decision.types import JSON
 from apps.gateway import answers, entries, envelope, param_headers, wire
 from apps.gateway.context import Request
@@ -18,7 +18,7 @@ from apps.gateway.inbound import passed
 from apps.gateway.io import Io
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
-from apps.gateway.messages import INVALID_REQUEST, Message, ProtocolError, dumps, error_body
+from apps.gateway.messages import Message, ProtocolError, dumps, error_body
 from apps.gateway.methods import Care
 from apps.gateway.param_headers import Catalog
 from apps.gateway.pipeline import Judged, govern
@@ -145,7 +145,7 @@ class Exchanges:
         if message.method == "initialize" and request.session_id:
             final = await _final_of(reply)
             if final is None:
-                raise SessionGone("The backend did not answer")
+                raise UpstreamFailed("The backend did not answer the request", code="upstream_no_answer")
             await self._opened(request, reply, final)
             await self._finish(request, judged, final, reply, relay, began)
             return
@@ -153,7 +153,7 @@ class Exchanges:
             await self._finish(request, judged, reply.message, reply, relay, began)
             return
         if reply.stream is None:
-            raise ProtocolError(INVALID_REQUEST, "The backend acknowledged a request instead of answering", status=502)
+            raise UpstreamFailed("The backend did not answer the request", code="upstream_no_answer")
         known = self._catalog.knows(request.schema, request.facts.server.name, judged.entry.tool_name)
         relay.prompt = known or message.method != "tools/call"
         if message.method == "subscriptions/listen":

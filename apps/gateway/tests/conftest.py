@@ -175,6 +175,7 @@ class Caller:
     token: str
     server: str = "files"
     session: str = ""
+    agent: str = ""
 
     def headers(self, **more: str) -> dict[str, str]:
         headers = {"Host": self.host, "Accept": BOTH, "Content-Type": "application/json"}

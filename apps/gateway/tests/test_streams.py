@@ -1,0 +1,121 @@
+"""GET, resumption and DELETE of the stateful era, and that a long stream ends when its agent does."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from apps.agents import services as agents
+from apps.gateway import relay
+from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually, rpc
+from apps.gateway.tests.test_faults import streamed
+
+CallerOf = Callable[..., Caller]
+CHANGED = b'id: 7\ndata: {"jsonrpc":"2.0","method":"notifications/tools/list_changed"}\n\n'
+LISTED = b'data: {"jsonrpc":"2.0","id":5,"result":{"tools":[{"name":"delete_x"},{"name":"read_y"}]}}\n\n'
+
+
+class Stateful:
+    """Answers of an upstream with sessions; GET brings `chunks` and then stays open for `then` seconds."""
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = [CHANGED]
+        self.then = 0.0
+        self.verbs: list[tuple[str, dict[str, str]]] = []
+
+    async def __call__(self, request: web.Request, message: Any) -> web.StreamResponse:
+        self.verbs.append((request.method, dict(request.headers)))
+        if request.method == "GET":
+            return await streamed(request, *self.chunks, then=self.then)
+        if request.method == "DELETE":
+            return web.Response()
+        if message["method"] == "initialize":
+            return rpc(message, {"protocolVersion": "2025-11-25"}, **{"Mcp-Session-Id": "theirs"})
+        return rpc(message, {})
+
+
+@pytest.fixture
+def stateful(upstream: FakeUpstream) -> Stateful:
+    upstream.answer = made = Stateful()
+    return made
+
+
+@pytest.fixture
+async def caller(tenant: Tenant, upstream: FakeUpstream, stateful: Stateful, caller_of: CallerOf) -> Caller:
+    tenant.server(transport="http", url=upstream.url)
+    agent, token = tenant.agent("filesystem:read")
+    caller = caller_of(tenant, token)
+    caller.agent = agent
+    await caller.initialize()
+    return caller
+
+
+def url(caller: Caller) -> str:
+    return f"http://{caller.host}/mcp/v1/{caller.server}"
+
+
+async def test_the_stream_brings_what_the_server_says_unasked(
+    tenant: Tenant, caller: Caller, stateful: Stateful
+) -> None:
+    answer = await caller.client.get(url(caller), headers=caller.headers())
+    assert events_of(answer) == [{"jsonrpc": "2.0", "method": "notifications/tools/list_changed"}]
+    assert "id: 7" in answer.text
+    verb, headers = stateful.verbs[-1]
+    assert (verb, headers["Mcp-Session-Id"]) == ("GET", "theirs")
+    methods = [row["method"] for row in await eventually(lambda: closed(tenant))]
+    assert methods == ["stream/open", "notifications/tools/list_changed", "stream/close"]
+
+
+def closed(tenant: Tenant) -> list[dict[str, Any]]:
+    rows = tenant.log("message.recorded")
+    return rows if any(row["method"] == "stream/close" for row in rows) else []
+
+
+async def test_a_resumed_stream_shows_no_more_of_a_list_than_the_list_itself(
+    tenant: Tenant, caller: Caller, stateful: Stateful
+) -> None:
+    stateful.chunks = [LISTED]
+    answer = await caller.client.get(url(caller), headers=caller.headers(Last_Event_ID="6"))
+    assert stateful.verbs[-1][1]["Last-Event-ID"] == "6"
+    assert events_of(answer)[0]["result"]["tools"] == [{"name": "read_y"}]
+    assert tenant.log("message.recorded")[0]["method"] == "stream/resume"
+
+
+async def test_an_open_stream_ends_when_its_agent_is_stopped(
+    tenant: Tenant, caller: Caller, stateful: Stateful, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay, "PULSE_SECONDS", 0.05)
+    stateful.then = 30.0
+    async with caller.client.stream("GET", url(caller), headers=caller.headers()) as answer:
+        assert answer.status_code == 200
+    tenant.inside(lambda: agents.suspend(caller.agent, actor="system"))
+    refused = await caller.client.get(url(caller), headers=caller.headers())
+    assert refused.status_code in (401, 403)
+
+
+async def test_delete_ends_the_session_at_both_ends(caller: Caller, stateful: Stateful) -> None:
+    assert (await caller.client.delete(url(caller), headers=caller.headers())).status_code == 200
+    assert stateful.verbs[-1][0] == "DELETE"
+    assert (await caller.call("read_file")).status_code == 404
+
+
+async def test_other_verbs_are_told_what_there_is(caller: Caller) -> None:
+    answer = await caller.client.put(url(caller), headers=caller.headers())
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST, DELETE")
+    answer = await caller.client.get(url(caller), headers=caller.headers(MCP_Protocol_Version="2026-07-28"))
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    answer = await caller.client.get(url(caller), headers=caller.headers(Accept="application/json"))
+    assert answer.status_code == 406
+
+
+async def test_an_upstream_that_forgot_the_session_ends_it(
+    caller: Caller, upstream: FakeUpstream, stateful: Stateful
+) -> None:
+    async def answer(request: web.Request, message: Any) -> web.StreamResponse:
+        return web.Response(status=404)
+
+    upstream.answer = answer
+    assert (await caller.call("read_file")).status_code == 404
+    upstream.answer = stateful
+    assert (await caller.call("read_file")).status_code == 404  # the gateway has forgotten it too
