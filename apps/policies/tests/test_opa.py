@@ -7,6 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -137,10 +138,11 @@ class Peer(BaseHTTPRequestHandler):
         self.asked.append(f"{self.command} {self.path.split('/')[2]}")
         status, body, delay = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         time.sleep(delay)
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
+        with suppress(BrokenPipeError, ConnectionResetError):  # the client may have given up
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
 
     do_GET = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - the base class looks for these names
 
