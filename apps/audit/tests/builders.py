@@ -8,8 +8,10 @@ from typing import Any
 
 import psycopg
 
+from apps.audit import verification
 from apps.audit.ids import new_id
 from apps.decision.events import Entry, EventKind
+from apps.tenants.context import in_tenant
 
 
 def make_entry(**changes: Any) -> Entry:
@@ -39,3 +41,11 @@ def as_owner(schema: str) -> Iterator["psycopg.Connection[Any]"]:
 
 def app_dsn() -> str:
     return os.environ["DATABASE_URL"]
+
+
+def check(schema: str, new: int, before: int = 8) -> None:
+    """The chain is sound and has grown by this many entries."""
+    entries = before + new
+    with in_tenant(schema):
+        report = verification.walk()
+        assert (report.count, report.entries, report.to_seq) == (0, entries, entries)

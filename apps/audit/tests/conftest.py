@@ -1,4 +1,4 @@
-"""One committed log per test module, made whole again after every test that tampered with it."""
+"""One committed log for all tests of this room, made whole again after each of them."""
 
 from collections.abc import Iterator
 
@@ -9,14 +9,15 @@ from pytest_django.plugin import DjangoDbBlocker
 from apps.audit import services
 from apps.audit.tests.builders import as_owner, make_entry
 from apps.tenants import services as tenants
-from apps.tenants.context import in_tenant
+from apps.tenants.context import in_tenant, tenant_key
+from apps.tenants.redis import redis_client
 
 PROJECTIONS = "audit_reader_cursor, audit_set_aside, audit_chain_break, audit_verification"
 
 
-@pytest.fixture(scope="module")
-def _module_log(request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
-    slug = request.module.__name__.rpartition(".")[2].replace("_", "-")
+@pytest.fixture(scope="session")
+def _one_log(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> str:
+    slug = "logged"
     with django_db_blocker.unblock():
         schema = str(tenants.create_tenant(name=slug, slug=slug, hosts=[f"{slug}.test"]).schema_name)
         with in_tenant(schema):
@@ -30,12 +31,13 @@ def _module_log(request: pytest.FixtureRequest, django_db_setup: None, django_db
 
 
 @pytest.fixture
-def log(_module_log: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+def log(_one_log: str, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
     """Schema of a tenant whose log holds eight entries; committed, so that the owner can reach it."""
     with django_db_blocker.unblock():
-        yield _module_log
+        yield _one_log
         connection.close()
-    with as_owner(_module_log) as owner:
+    with as_owner(_one_log) as owner:
         owner.execute("DELETE FROM audit_entry; INSERT INTO audit_entry SELECT * FROM kept_entry")
         owner.execute("DELETE FROM audit_head; INSERT INTO audit_head SELECT * FROM kept_head")
         owner.execute(f"TRUNCATE {PROJECTIONS}")
+    redis_client().delete(tenant_key(_one_log, "rulebook_version"))
