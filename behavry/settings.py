@@ -196,6 +196,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {"AgentStatus": "apps.agents.models.AgentStatus"},
 }
 
 # --- background work ------------------------------------------------------------------------------------------------
