@@ -183,6 +183,7 @@ class Exchanges:
                 else:
                     await self._finish(request, judged, incoming.message, reply, relay, began, incoming.event_id)
                     return
+                reply.keep = relay.started
         self._outcome(request, judged, began, 200, error="stream_ended")
         await relay.end()
 

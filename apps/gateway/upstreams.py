@@ -9,7 +9,7 @@ from apps.gateway.envelope import Era
 from apps.gateway.errors import SessionGone
 from apps.gateway.io import Io, McpSession
 from apps.gateway.limits import Limits
-from apps.gateway.messages import INVALID_REQUEST, Message, ProtocolError, body_of, dumps
+from apps.gateway.messages import INVALID_REQUEST, METHOD_NOT_FOUND, Message, ProtocolError, body_of, dumps
 from apps.gateway.transports.base import Reply
 from apps.gateway.transports.http import SESSION_HEADER, HttpTransport
 from apps.gateway.transports.stdio import StdioTransport
@@ -33,6 +33,8 @@ class Upstreams:
     ) -> Reply:
         """Send a request; the caller closes the reply."""
         server = request.facts.server
+        if request.era is Era.STATELESS and message.method == "initialize":
+            raise ProtocolError(METHOD_NOT_FOUND, "Method not found", status=404, id=message.id)
         if server.transport == "http":
             headers = self._headers(request, message) | param_headers
             return await self.http.post(server, dumps(body_of(message, params)), headers)
@@ -89,7 +91,7 @@ class Upstreams:
             return await self.http.listen(server, headers)
         if not self.stdio.knows(request.place()):
             raise SessionGone("Session not found")
-        return await self.stdio.listen(request.place(), server)
+        return await self.stdio.listen(request.place(), server, last_event_id)
 
     async def end(self, request: Request) -> int:
         """End the session at both ends; the status for the client."""

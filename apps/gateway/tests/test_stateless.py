@@ -60,6 +60,11 @@ async def test_a_header_that_differs_from_the_body_is_refused(
     assert upstream.seen == []
 
 
+async def test_white_space_around_a_header_means_nothing(caller: Caller, upstream: FakeUpstream) -> None:
+    answer = await caller.stateless("tools/call", {"name": "read_file"}, Mcp_Name="  read_file  ")
+    assert (answer.status_code, upstream.headers[0]["Mcp-Name"]) == (200, "read_file")
+
+
 async def test_a_routing_header_that_occurs_twice_is_refused(caller: Caller, upstream: FakeUpstream) -> None:
     meta = {envelope.VERSION_KEY: STATELESS, envelope.CAPABILITIES_KEY: {}}
     body = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "read_file", "_meta": meta}}

@@ -91,6 +91,19 @@ async def test_a_request_of_the_server_reaches_the_client_and_its_answer_the_ser
     assert [e["method"] for e in ready.log("message.recorded")][-1] == "response"
 
 
+async def test_a_broken_stream_is_resumed_where_it_broke(caller: Caller, ready: Tenant, gateway: Gateway) -> None:
+    await caller.initialize()
+    await caller.ask("tools/list")  # known tools begin their stream at once
+    whole = await caller.ask("tools/call", {"name": "read_progress", "_meta": {"progressToken": 1}})
+    assert whole.text.startswith("id: ")
+    ids = [line[4:] for line in whole.text.splitlines() if line.startswith("id: ")]
+    assert len(ids) == 4
+    url = f"http://{caller.host}/mcp/v1/child"
+    rest = await caller.client.get(url, headers=caller.headers(Last_Event_ID=ids[1]))
+    assert events_of(rest) == events_of(whole)[1:]
+    assert [line[4:] for line in rest.text.splitlines() if line.startswith("id: ")] == ids[2:]
+
+
 async def test_a_child_sees_the_registrys_environment_and_path_only(tenant: Tenant, caller_of: CallerOf) -> None:
     tenant.stdio("child", environment={"API_KEY": "of the registry"})
     _, token = tenant.agent("filesystem:*")

@@ -27,6 +27,7 @@ class Reply:
     session: str = ""  # the upstream's session id, when it opened one
     status: int = 200
     size: int = 0
+    keep: bool = False  # whether the client can come back for the rest
     release: Callable[[], Awaitable[None]] | None = None
 
     async def close(self) -> None:

@@ -17,8 +17,11 @@ from apps.gateway.limits import Limits
 from apps.gateway.messages import METHOD_NOT_FOUND, Message, body_of, dumps, error_body
 from apps.gateway.transports.base import Incoming, Reply
 from apps.gateway.transports.child import Child
+from apps.gateway.transports.inbox import Inbox
 
-MAX_WAITING_MESSAGES: Final = 1000
+RESUME_SECONDS: Final = 60.0  # how long a broken stream may be resumed
+RESUMABLE_SINCE: Final = "2025-11-25"
+MAX_STREAMS_KEPT: Final = 50
 _UNRELATED: Final = frozenset(
     {
         "notifications/tools/list_changed",
@@ -27,24 +30,6 @@ _UNRELATED: Final = frozenset(
         "notifications/resources/updated",
     }
 )
-_END: Final = object()
-
-
-class Inbox:
-    """Messages on their way to one HTTP response. None marks the end of the line."""
-
-    __slots__ = ("listens", "queue", "request", "token")
-
-    def __init__(self, request: Message | None, listens: bool = False) -> None:
-        self.request = request
-        self.listens = listens
-        self.token: JSON = None
-        self.queue: asyncio.Queue[dict[str, JSON] | None] = asyncio.Queue(MAX_WAITING_MESSAGES)
-
-    def put(self, message: dict[str, JSON] | None) -> None:
-        if self.queue.full():  # nobody reads: drop the oldest, the end must fit
-            self.queue.get_nowait()
-        self.queue.put_nowait(message)
 
 
 class Conversation:
@@ -60,6 +45,7 @@ class Conversation:
         self._waiting: dict[int, Inbox] = {}
         self._next_id = 0
         self._standalone: Inbox | None = None
+        self._resumable: dict[str, tuple[int, Inbox]] = {}
         self._unheard: deque[dict[str, JSON]] = deque(maxlen=100)
         self.failed = False
         self.answered = False
@@ -91,10 +77,11 @@ class Conversation:
         child = self._living()
         self._next_id += 1
         number = self._next_id
-        inbox = Inbox(message, listens=message.method == "subscriptions/listen")
-        self._waiting[number] = inbox
+        inbox = self._waiting[number] = Inbox(message)
         try:
             await child.send(dumps(self._renumbered(message, params, number, inbox)))
+            if message.method == "tools/call" and self._resumes():
+                return self._resumable_reply(number, inbox)
             first = await asyncio.wait_for(inbox.queue.get(), self._limits.call_seconds)
             if first is None:
                 raise UpstreamFailed("The backend's process ended before it answered", code="upstream_ended")
@@ -112,6 +99,39 @@ class Conversation:
 
         return Reply(stream=self._stream(number, inbox, first), release=release)
 
+    def _resumes(self) -> bool:
+        return self.opening is not None and self.opening.params.get("protocolVersion") == RESUMABLE_SINCE
+
+    def _resumable_reply(self, number: int, inbox: Inbox) -> Reply:
+        """The stream begins with an id at once. Once the client has it, its leaving does not end the call."""
+        self._resumable[inbox.name] = (number, inbox)
+        while len(self._resumable) > MAX_STREAMS_KEPT:
+            del self._resumable[next(iter(self._resumable))]
+        reply = Reply(stream=self._kept_stream(number, inbox, None))
+
+        async def release() -> None:
+            if number in self._waiting and not reply.keep:
+                self._give_up(number)
+            asyncio.get_running_loop().call_later(RESUME_SECONDS, self._forget, number, inbox.name)
+
+        reply.release = release
+        return reply
+
+    def _forget(self, number: int, name: str) -> None:
+        self._resumable.pop(name, None)
+        self._give_up(number)
+
+    async def _kept_stream(self, number: int, inbox: Inbox, after: str | None) -> AsyncIterator[Incoming]:
+        if after is None:
+            yield inbox.first()
+        for incoming in inbox.after(after) if after is not None else ():
+            yield incoming
+            if incoming.message is not None and "method" not in incoming.message:
+                return
+        async for incoming in self._stream(number, inbox, None):
+            if incoming.message is not None:
+                yield inbox.keep(incoming.message)
+
     async def tell(self, message: Message, params: dict[str, JSON]) -> None:
         """A notification, or the client's answer to a request of the server."""
         child = self._living()
@@ -124,8 +144,11 @@ class Conversation:
             params["requestId"] = numbers[-1]
         await child.send(dumps(body_of(message, params)))
 
-    def listen(self) -> Reply | None:
-        """The stream for what answers nothing; None when one is open already."""
+    def listen(self, last_event_id: str) -> Reply | None:
+        """The stream for what answers nothing, or the rest of a broken one; None when one is open already."""
+        known = self._resumable.get(last_event_id.rpartition("-")[0])
+        if known is not None:
+            return Reply(stream=self._kept_stream(*known, last_event_id))
         if self._standalone is not None:
             return None
         inbox = self._standalone = Inbox(None)

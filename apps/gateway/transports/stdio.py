@@ -83,8 +83,8 @@ class StdioTransport:
     async def tell(self, place: Place, server: Server, message: Message, params: dict[str, JSON]) -> None:
         await (await self._ready(place, server)).tell(message, params)
 
-    async def listen(self, place: Place, server: Server) -> Reply | None:
-        return (await self._ready(place, server)).listen()
+    async def listen(self, place: Place, server: Server, last_event_id: str) -> Reply | None:
+        return (await self._ready(place, server)).listen(last_event_id)
 
     async def end(self, place: Place) -> None:
         conversation = self._conversations.pop(place, None)
