@@ -11,6 +11,9 @@ from apps.decision.errors import RateLimited, Unavailable
 from apps.tenants.context import current_schema, tenant_key
 from apps.tenants.redis import redis_client
 
+# Only what is still counted: a counter whose window has passed must not come back without an end.
+GIVE_BACK = "if redis.call('EXISTS', KEYS[1]) == 1 then return redis.call('DECR', KEYS[1]) end return 0"
+
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
@@ -37,7 +40,7 @@ class Throttle:
     def give_back(self, *parts: str) -> None:
         """The attempt was no guess: it does not count."""
         try:
-            redis_client().decr(self._key(parts))
+            redis_client().eval(GIVE_BACK, 1, self._key(parts))
         except redis.RedisError:
             raise _unavailable() from None
 
