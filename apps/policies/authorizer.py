@@ -43,6 +43,11 @@ class ProgramAuthorizer:
         return FAILED
 
 
+def refuse(document: JSON) -> Ruling:
+    """For a rulebook whose policies do not compile any more: nothing is allowed until somebody mends it."""
+    return FAILED
+
+
 def ruling_of(answer: JSON) -> Ruling:
     """Raises KeyError, TypeError or ValueError when the answer is not a decision."""
     verdicts = tuple(_verdict(said) for said in answer["verdicts"])

@@ -3,6 +3,7 @@
 Whoever changes a rule moves the version in the same commit, and both are read here in one snapshot of the database.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
@@ -12,16 +13,19 @@ from django.db import connection, transaction
 
 from apps.agents import services as agents
 from apps.audit import services as audit
+from apps.decision.errors import BadInput
 from apps.decision.scan import scanner
 from apps.decision.types import AsyncAuthorizer, Authorizer, DlpAction, PayloadMode, Rulebook, Scanner
 from apps.policies import opa, plans
 from apps.policies.assembly import Source
-from apps.policies.authorizer import ProgramAuthorizer
+from apps.policies.authorizer import ProgramAuthorizer, refuse
 from apps.policies.models import DlpPattern, DlpSetting
 from apps.policies.services.dlp import as_custom
 from apps.policies.services.policies import active_sources
 from apps.tenants import services as tenants
 from apps.tenants.context import in_tenant
+
+logger = logging.getLogger(__name__)
 
 
 def load(schema: str) -> Rulebook:
@@ -66,7 +70,11 @@ def _authorizers(schema: str, sources: Sequence[Source]) -> tuple[Authorizer, As
     if settings.BEHAVRY_POLICY_ENGINE == "opa":
         remote = opa.authorizer(schema, sources)
         return remote, remote.ask
-    return ProgramAuthorizer(plans.program_of(sources)), None
+    try:
+        return ProgramAuthorizer(plans.program_of(sources)), None
+    except BadInput as error:  # saved under an older base; activation would refuse it now
+        logger.error("the policies of %s do not compile: %s", schema, error.fields or error.detail)
+        return refuse, None
 
 
 def _scanner() -> Scanner:

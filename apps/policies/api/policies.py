@@ -20,6 +20,7 @@ from apps.tenants.roles import Role, actor_of, at_least
 
 
 class PolicySerializer(serializers.ModelSerializer[Policy]):
+    status = serializers.CharField(help_text="draft, active or archived")
     active_version = serializers.IntegerField(source="active_version.number", default=None, allow_null=True)
     latest_version = serializers.SerializerMethodField()
     content = serializers.SerializerMethodField()

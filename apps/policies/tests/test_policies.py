@@ -147,3 +147,15 @@ def test_it_writes_each_change_with_its_author(acme: str) -> None:
             rows = cursor.fetchall()
     kinds = ["policy.archived", "policy.activated", "policy.updated", "policy.created"]
     assert rows == [(kind, BY) for kind in kinds]
+
+
+def test_it_denies_everything_while_active_policies_do_not_compile(acme: str, globex: str) -> None:
+    """What was fine under an older base may not be under this one; a denial says so, a crash would not."""
+    with in_tenant(acme):
+        made = create()
+        services.activate(made.pk, actor=BY)
+        made.versions.update(content=policy(body="verdicts contains frobnicate(1)\n"))
+    book = rulebook.load(acme)
+    assert book.authorize(READS).policy == "policy_error"
+    assert book.agents == {}  # the rest of the rulebook is as it should be
+    assert rulebook.load(globex).authorize(READS).result is Effect.ALLOW
