@@ -56,3 +56,9 @@ def test_it_holds_back_what_is_sensitive() -> None:
 def test_it_allows_the_tools_that_are_listed() -> None:
     assert asked("allowed_tools", action="read", tool_name="read_file").result is Effect.ALLOW
     assert asked("allowed_tools", action="read", tool_name="edit_file").result is Effect.DENY
+
+
+def test_it_shows_a_policy_in_its_readme_that_can_be_saved() -> None:
+    text = (base.folder() / "README.md").read_text()
+    content = text.split("```rego\n")[1].split("```")[0]
+    checking.check(content, checking.slug_of(content))
