@@ -42,8 +42,7 @@ def redis_nudge(client: "redis.asyncio.Redis") -> Nudge:
         key, channel = tenant_key(schema, "rulebook_version"), tenant_key(schema, "log")
         if version:
             await client.eval(RAISE_VERSION, 2, key, channel, str(version))
-        else:
-            await client.publish(channel, seq)
+        await client.publish(channel, seq)
 
     return nudge
 
@@ -251,8 +250,10 @@ class _Writer:
         while self._told != self._last:
             if self._told[1] == self._last[1]:
                 await asyncio.sleep(NUDGE_SECONDS)
-            self._told = self._last
+            seq, version = self._last
             try:
-                await self._nudge(self._schema, *self._told)
-            except Exception as error:
+                await self._nudge(self._schema, seq, version if version != self._told[1] else 0)
+            except Exception as error:  # told again with the next commit, and by `announce_rulebook`
                 logger.warning("log nudge not sent", extra={"schema": self._schema, "error": type(error).__name__})
+                return
+            self._told = (seq, version)

@@ -231,6 +231,28 @@ def test_it_tells_redis_where_the_log_and_the_rulebook_are(log: str) -> None:
         assert services.head(schema).rulebook_version == 10
 
 
+def test_it_tells_a_version_once_and_again_after_a_failure(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apps.audit.appender.NUDGE_SECONDS", 0.0)
+    told: list[tuple[int, int]] = []
+
+    async def main() -> None:
+        calls: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+
+        async def nudge(schema: str, seq: int, version: int) -> None:
+            calls.put_nowait((seq, version))
+            if seq == 9:
+                raise ConnectionError
+
+        appender = Appender(app_dsn(), nudge=nudge)
+        for kind in (EventKind.SESSION_REVOKED, EventKind.CALL_DECISION, EventKind.CALL_DECISION):
+            await appender.append(log, make_entry(kind=kind))
+            told.append(await calls.get())
+        await appender.close()
+
+    asyncio.run(main())
+    assert told == [(9, 9), (10, 9), (11, 0)]
+
+
 def test_it_makes_the_month_when_it_is_not_there(fresh_tenant: Callable[[], str]) -> None:
     schema = fresh_tenant()
     with as_owner(schema) as owner:
