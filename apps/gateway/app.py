@@ -7,6 +7,7 @@ counted instead of written.
 import asyncio
 import logging
 import time
+import traceback
 from contextlib import suppress
 
 from apps.decision.errors import AppError, NotAuthenticated, RateLimited
@@ -137,6 +138,11 @@ class _Parts:
             if not isinstance(error, RateLimited):
                 self._note_of(request, error.code, error.status)
             await _answer_error(scope, send, error)
+        except Exception as error:  # the last resort: a defect of ours ends this call and no other
+            logger.error("gateway defect", extra={"error": type(error).__name__, "where": _where(error)})
+            self._note_of(request, "internal_error", 500)
+            with suppress(RuntimeError):  # an answer may have begun
+                await wire.answer(send, 500, dumps(error_body(None, INTERNAL_ERROR, "Internal error")))
 
     async def _dispatch(self, verb: str, request: Request) -> None:
         version = request.headers.get(envelope.VERSION_HEADER)
@@ -214,6 +220,11 @@ class _Parts:
         while True:
             await asyncio.sleep(REAP_SECONDS)
             await self.upstreams.stdio.reap()
+
+
+def _where(error: Exception) -> str:
+    """The way to the defect without any value that was on it."""
+    return " > ".join(f"{frame.name}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-6:])
 
 
 def _accepts(request: Request, kind: bytes) -> bool:

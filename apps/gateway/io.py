@@ -88,6 +88,7 @@ class Io:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="gateway-io")
         self._appender = Appender(settings.DATABASE_URL, nudge=self._nudge)
         self._books: OrderedDict[str, Rulebook] = OrderedDict()
+        self._checked_on: dict[str, int] = {}  # the Redis connection on which a tenant's rulebook was compared
         self._loading: dict[str, asyncio.Task[Rulebook]] = {}
         self._hosts: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
         self._resolving: dict[str, asyncio.Task[str | None]] = {}
@@ -118,8 +119,12 @@ class Io:
             raise unavailable()
         version, kill_switch, minute, calls, found = answer
         book = self._books.get(schema)
-        if book is None or version is None or not isinstance(version, bytes) or int(version) != book.version:
-            book = await self._current_book(schema, int(version) if isinstance(version, bytes) else None)
+        announced = int(version) if isinstance(version, bytes) else None
+        # A change committed while Redis was away may never have been announced: after a break the database is asked.
+        if book is None or announced != book.version or self._checked_on.get(schema) != self._redis.connections:
+            connection = self._redis.connections
+            book = await self._current_book(schema, announced)
+            self._checked_on[schema] = connection
         return Gathered(
             book=book,
             kill_switch=kill_switch.decode("utf-8", "replace") if isinstance(kill_switch, bytes) else "",

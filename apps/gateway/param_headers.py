@@ -17,6 +17,7 @@ from apps.gateway.messages import HEADER_MISMATCH, Message, ProtocolError
 KEPT_SECONDS: Final = 60.0
 MAX_PAGES: Final = 20
 MAX_SERVERS: Final = 1000
+MAX_TOOLS: Final = 5000
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _DECIMAL = re.compile(r"(-?[0-9]+)(?:\.0+)?")
 _TYPES: Final = frozenset({"string", "integer", "boolean"})
@@ -45,7 +46,10 @@ class Catalog:
         """From a `tools/list` that passed; it may be one page of several."""
         tools = result.get("tools") if isinstance(result, dict) else None
         if isinstance(tools, list):
-            self._of(schema, server).tools.update(_mirrors_of(tools))
+            known = self._of(schema, server)
+            if len(known.tools) > MAX_TOOLS:
+                known.tools.clear()
+            known.tools.update(_mirrors_of(tools))
 
     async def mirrors(self, schema: str, server: str, tool: str, list_tools: ListTools) -> tuple[Mirror, ...] | None:
         """None when the server does not list the tool or cannot be asked."""

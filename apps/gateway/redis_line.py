@@ -124,6 +124,7 @@ class RedisLine:
     def __init__(self, url: str) -> None:
         self._options = parse_url(url)
         self._wire: _Wire | None = None
+        self.connections = 0  # how often a connection was made; what was heard on an older one may be outdated
         self._connecting: asyncio.Lock | None = None
 
     async def command(self, request: bytes) -> RedisValue:
@@ -173,6 +174,7 @@ class RedisLine:
             except (OSError, TimeoutError, RedisError):
                 raise unavailable() from None
             self._wire = wire
+            self.connections += 1
             return wire
 
     async def _dial(self) -> _Wire:

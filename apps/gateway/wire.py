@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from apps.decision.errors import TooLarge
 from apps.gateway.errors import CallerGone, UpstreamSlow
+from apps.gateway.messages import INVALID_REQUEST, ProtocolError
 
 Scope: TypeAlias = MutableMapping[str, Any]
 ASGIMessage: TypeAlias = MutableMapping[str, Any]
@@ -28,26 +29,23 @@ WATCH_AFTER: Final = 0.05
 async def body(receive: Receive, declared: bytes | None, limit: int, seconds: float) -> bytes:
     if declared is not None and (not declared.isdigit() or int(declared) > limit):
         raise TooLarge(f"The body is larger than {limit} bytes")
-    message = await asyncio.wait_for(receive(), seconds) if declared is None else await receive()
-    if message["type"] == "http.request" and not message.get("more_body"):
-        whole: bytes = message.get("body", b"")
-        if len(whole) > limit:
-            raise TooLarge(f"The body is larger than {limit} bytes")
-        return whole
     chunks: list[bytes] = []
     size = 0
-    async with asyncio.timeout(seconds):
-        while True:
-            if message["type"] == "http.disconnect":
-                raise CallerGone
-            chunk = message.get("body", b"")
-            size += len(chunk)
-            if size > limit:
-                raise TooLarge(f"The body is larger than {limit} bytes")
-            chunks.append(chunk)
-            if not message.get("more_body"):
-                return b"".join(chunks)
-            message = await receive()
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise CallerGone
+                chunk: bytes = message.get("body", b"")
+                size += len(chunk)
+                if size > limit:
+                    raise TooLarge(f"The body is larger than {limit} bytes")
+                if not message.get("more_body"):
+                    return b"".join([*chunks, chunk]) if chunks else chunk
+                chunks.append(chunk)
+    except TimeoutError:
+        raise ProtocolError(INVALID_REQUEST, "The body did not arrive in time", status=408) from None
 
 
 async def answer(send: Send, status: int, content: bytes = b"", headers: Iterable[Header] = ()) -> None:

@@ -13,7 +13,7 @@ def read_sum(a: int, b: int) -> int:
 
 
 @server.tool()
-async def read_slowly(context: Context) -> str:  # type: ignore[type-arg]
+async def read_slowly(context: Context) -> str:
     """Report progress."""
     await context.report_progress(1, 2)
     await context.report_progress(2, 2)

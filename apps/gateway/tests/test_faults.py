@@ -176,7 +176,10 @@ async def test_a_client_that_leaves_cancels_the_call_and_leaves_an_outcome(
         "scheme": "http",
         "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    messages = [{"type": "http.request", "body": body, "more_body": False}, {"type": "http.disconnect"}]
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": body, "more_body": False},
+        {"type": "http.disconnect"},
+    ]
 
     async def receive() -> dict[str, Any]:
         if len(messages) == 1:

@@ -55,8 +55,8 @@ def token(tenant: Tenant) -> str:
 async def test_the_official_client_works_in_every_era(tenant: Tenant, token: str, gateway: Gateway, mode: str) -> None:
     notes: list[float] = []
 
-    async def progress(done: float, total: float | None, message: str | None) -> None:
-        notes.append(done)
+    async def progress(progress: float, total: float | None, message: str | None) -> None:
+        notes.append(progress)
 
     async with served(gateway) as port, connected(port, tenant, token, mode) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == ["read_slowly", "read_sum"]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from aiohttp import web
@@ -89,7 +90,7 @@ async def test_an_open_stream_ends_when_its_agent_is_stopped(
     stateful.then = 30.0
     async with caller.client.stream("GET", url(caller), headers=caller.headers()) as answer:
         assert answer.status_code == 200
-    tenant.inside(lambda: agents.suspend(caller.agent, actor="system"))
+    tenant.inside(lambda: agents.suspend(UUID(caller.agent), actor="system"))
     refused = await caller.client.get(url(caller), headers=caller.headers())
     assert refused.status_code in (401, 403)
 
