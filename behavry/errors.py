@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -73,6 +74,8 @@ def _as_app_error(error: Exception) -> AppError | None:
             return _app_error(400, "bad_input", "; ".join(error.messages))
         case Http404():
             return _app_error(404, "not_found", "There is nothing here under this address.")
+        case OperationalError() | InterfaceError():
+            return _app_error(503, "database_unavailable", "The database does not answer; try again shortly.")
         case PermissionDenied():
             return _app_error(403, "not_allowed", str(error) or "You may not do this.")
         case _:

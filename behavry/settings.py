@@ -6,9 +6,11 @@ for a secret outside development: an unset `BEHAVRY_SECRET_KEY` stops the proces
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import django_stubs_ext
+from celery.schedules import crontab
 from django.core.exceptions import ImproperlyConfigured
 
 django_stubs_ext.monkeypatch()  # lets annotations such as ModelAdmin[Tenant] stand at run time
@@ -208,7 +210,15 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TIMEZONE = "UTC"
-CELERY_BEAT_SCHEDULE: dict[str, dict[str, object]] = {}
+_EACH_TENANT = "tenants.for_each_tenant"
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "count sessions": {"task": _EACH_TENANT, "args": ("agents.count_sessions",), "schedule": 5.0},
+    "announce rulebooks": {"task": _EACH_TENANT, "args": ("audit.announce_rulebook",), "schedule": 5.0},
+    "tidy agents": {"task": _EACH_TENANT, "args": ("agents.tidy",), "schedule": crontab(minute="20")},
+    "prepare partitions": {"task": _EACH_TENANT, "args": ("audit.prepare_partitions",), "schedule": crontab("10", "0")},
+    "verify chains": {"task": _EACH_TENANT, "args": ("audit.verify_chain",), "schedule": crontab("0", "2")},
+    "apply retention": {"task": _EACH_TENANT, "args": ("audit.apply_retention",), "schedule": crontab("0", "3")},
+}
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}
 
 # --- identity -------------------------------------------------------------------------------------------------------
@@ -228,7 +238,11 @@ BEHAVRY_GATEWAY_MAX_CHILDREN = envint("BEHAVRY_GATEWAY_MAX_CHILDREN", 64)
 BEHAVRY_GATEWAY_MAX_CHILDREN_PER_AGENT = envint("BEHAVRY_GATEWAY_MAX_CHILDREN_PER_AGENT", 8)
 BEHAVRY_GATEWAY_CHILD_MEMORY_MB = envint("BEHAVRY_GATEWAY_CHILD_MEMORY_MB", 1024)
 BEHAVRY_GATEWAY_ALLOWED_ORIGINS = envlist("BEHAVRY_GATEWAY_ALLOWED_ORIGINS")
-BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME = envbool("BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME", False)
+# A stdio server runs a command of a tenant's admin on the gateway's machine, so production must ask for it.
+BEHAVRY_STDIO_SERVERS = envbool("BEHAVRY_STDIO_SERVERS", DEVELOPMENT)
+BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME = envbool("# A stdio server runs a command of a tenant's admin on the gateway's machine, so production must ask for it.
+BEHAVRY_STDIO_SERVERS = envbool("BEHAVRY_STDIO_SERVERS", DEVELOPMENT)
+BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME", False)
 
 # --- log ------------------------------------------------------------------------------------------------------------
 BEHAVRY_SSE_KEEPALIVE_SECONDS = envint("BEHAVRY_SSE_KEEPALIVE_SECONDS", 15)

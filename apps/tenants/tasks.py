@@ -9,6 +9,8 @@ from celery import shared_task
 from apps.tenants import services
 from apps.tenants.context import in_tenant
 
+EXPIRES_SECONDS = 3600  # what a stopped worker missed is done by the next turn, not many times over
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -33,5 +35,5 @@ def for_each_tenant(task_name: str) -> int:
     """Send one task of this name per active tenant; beat's only way to reach tenants. Returns how many were sent."""
     schemas = services.active_schemas()
     for schema in schemas:
-        for_each_tenant.app.send_task(task_name, args=[schema])
+        for_each_tenant.app.send_task(task_name, args=[schema], expires=EXPIRES_SECONDS)
     return len(schemas)

@@ -5,6 +5,7 @@ from typing import Any, Literal
 from uuid import UUID
 
 import orjson
+from django.conf import settings
 from django.db import transaction
 
 from apps.agents import server_rules
@@ -131,6 +132,8 @@ def _check(server: McpServer) -> None:
     found = server_rules.check(
         transport=server.transport, url=server.url, command=server.command, headers=server.header_names
     )
+    if server.transport == "stdio" and not settings.BEHAVRY_STDIO_SERVERS:
+        found["transport"] = "This installation runs no stdio servers; its operator may allow them."
     _refuse(found | server_rules.check_tool_actions(server.tool_actions))
     check(server, unique=False)
 

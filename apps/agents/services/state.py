@@ -73,7 +73,7 @@ def _server(row: McpServer) -> types.Server:
         name=row.name,
         kind=row.kind,
         transport=row.transport,
-        enabled=row.enabled,
+        enabled=row.enabled and (row.transport != "stdio" or settings.BEHAVRY_STDIO_SERVERS),
         url=row.url,
         command=tuple(row.command),
         environment=MappingProxyType(unsealed(row, "environment")),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from pytest_django.fixtures import SettingsWrapper
 from rest_framework.test import APIClient
 
 from apps.agents import services
@@ -169,3 +170,15 @@ def test_it_refuses_unknown_fields_in_the_service_too(acme: str) -> None:
     server = make_server(acme)
     with in_tenant(acme), pytest.raises(BadInput):
         services.update_server(server.pk, actor="user:root", changes={"headers_sealed": b""})
+
+
+def test_stdio_servers_run_only_where_the_operator_allows_them(acme: str, settings: SettingsWrapper) -> None:
+    fields = {"name": "files", "transport": "stdio", "command": ["true"], "actor": "user:alice"}
+    with in_tenant(acme):
+        services.register_server(**fields)
+        assert services.snapshot().servers["files"].enabled
+        settings.BEHAVRY_STDIO_SERVERS = False
+        assert not services.snapshot().servers["files"].enabled
+        with pytest.raises(BadInput) as refused:
+            services.register_server(**{**fields, "name": "more"})
+    assert "operator" in refused.value.fields["transport"]
