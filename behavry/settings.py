@@ -240,9 +240,7 @@ BEHAVRY_GATEWAY_CHILD_MEMORY_MB = envint("BEHAVRY_GATEWAY_CHILD_MEMORY_MB", 1024
 BEHAVRY_GATEWAY_ALLOWED_ORIGINS = envlist("BEHAVRY_GATEWAY_ALLOWED_ORIGINS")
 # A stdio server runs a command of a tenant's admin on the gateway's machine, so production must ask for it.
 BEHAVRY_STDIO_SERVERS = envbool("BEHAVRY_STDIO_SERVERS", DEVELOPMENT)
-BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME = envbool("# A stdio server runs a command of a tenant's admin on the gateway's machine, so production must ask for it.
-BEHAVRY_STDIO_SERVERS = envbool("BEHAVRY_STDIO_SERVERS", DEVELOPMENT)
-BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME", False)
+BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME = envbool("BEHAVRY_GATEWAY_WAIT_FOR_OUTCOME", False)
 
 # --- log ------------------------------------------------------------------------------------------------------------
 BEHAVRY_SSE_KEEPALIVE_SECONDS = envint("BEHAVRY_SSE_KEEPALIVE_SECONDS", 15)
