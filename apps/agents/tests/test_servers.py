@@ -4,7 +4,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pytest_django.fixtures import SettingsWrapper
 from rest_framework.test import APIClient
 
 from apps.agents import services
@@ -172,7 +171,7 @@ def test_it_refuses_unknown_fields_in_the_service_too(acme: str) -> None:
         services.update_server(server.pk, actor="user:root", changes={"headers_sealed": b""})
 
 
-def test_stdio_servers_run_only_where_the_operator_allows_them(acme: str, settings: SettingsWrapper) -> None:
+def test_stdio_servers_run_only_where_the_operator_allows_them(acme: str, settings: Any) -> None:
     fields = {"name": "files", "transport": "stdio", "command": ["true"], "actor": "user:alice"}
     with in_tenant(acme):
         services.register_server(**fields)
