@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
+
+from apps.tenants.context import here, in_tenant
 
 _numbers = itertools.count(1)
 
@@ -37,9 +39,9 @@ def django_db_setup(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def nowhere() -> Iterator[None]:
     """Every test begins and ends in no tenant's schema, even after a request that blew up half-way."""
-    connection.set_schema_to_public()
+    here.set_schema_to_public()
     yield
-    connection.set_schema_to_public()
+    here.set_schema_to_public()
 
 
 @pytest.fixture
@@ -70,21 +72,18 @@ def fresh_tenant(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
 
 
 @pytest.fixture
-def person() -> Callable[..., AbstractUser]:
+def person() -> Callable[..., User]:
     """Makes a user with a role in a tenant's schema: `person("t_acme", "viewer")`."""
-    from django.contrib.auth import get_user_model
 
-    from apps.tenants.context import in_tenant
-
-    def make(schema: str, role: str | None, username: str = "") -> AbstractUser:
+    def make(schema: str, role: str | None, username: str = "") -> User:
         with in_tenant(schema):
             name = username or f"{role or 'nobody'}{next(_numbers)}"
-            user: Any = get_user_model()(username=name, email=f"{name}@example.test")
+            user = User(username=name, email=f"{name}@example.test")
             user.set_unusable_password()
             user.save()
             if role:
                 user.groups.add(Group.objects.get_or_create(name=role)[0])
-            return user  # type: ignore[no-any-return]  # the stock user model
+            return user
 
     return make
 
@@ -105,9 +104,8 @@ def api() -> Callable[..., APIClient]:
 
 
 @pytest.fixture
-def admin_of(person: Callable[..., AbstractUser]) -> Callable[[str], Client]:
+def admin_of(person: Callable[..., User]) -> Callable[[str], Client]:
     """A browser signed in as an admin of the tenant."""
-    from apps.tenants.context import in_tenant
 
     def make(schema: str) -> Client:
         user = person(schema, "admin")

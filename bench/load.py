@@ -102,7 +102,7 @@ async def drive(url: str, token: str, connections: int, seconds: float, rate: fl
             elif begin >= until:
                 return
             if connection is None or connection.closed:
-                _, connection = await loop.create_connection(Connection, parts.hostname, parts.port)
+                _, connection = await loop.create_connection(Connection, str(parts.hostname), int(parts.port or 80))
             status = await connection.call(request)
             if status == 0:
                 tally.failed += 1

@@ -9,6 +9,7 @@ policies of the public tables recognise; its tables are those of `public`.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, Protocol, cast
 
 from django.db import connection
 from django_tenants.utils import get_public_schema_name
@@ -16,6 +17,20 @@ from django_tenants.utils import get_public_schema_name
 from apps.decision.errors import Unavailable
 
 OPERATOR_SCHEMA = "behavry_operator"
+
+
+class SchemaConnection(Protocol):
+    """What django-tenants adds to Django's connection; it ships no types."""
+
+    tenant: Any
+    schema_name: str
+
+    def set_schema(self, schema_name: str) -> None: ...
+    def set_tenant(self, tenant: Any) -> None: ...
+    def set_schema_to_public(self) -> None: ...
+
+
+here = cast(SchemaConnection, connection)  # Django's proxy: each thread has a connection of its own behind it
 
 
 @contextmanager
@@ -36,24 +51,24 @@ def in_operator() -> Iterator[None]:
 
 @contextmanager
 def _standing_in(schema: str) -> Iterator[None]:
-    previous = connection.tenant
-    connection.set_schema(schema)
+    previous = here.tenant
+    here.set_schema(schema)
     try:
         yield
     finally:
-        connection.set_tenant(previous)
+        here.set_tenant(previous)
 
 
 def current_schema() -> str:
     """The tenant whose house this thread stands in; raises when it stands in none."""
-    schema = str(connection.schema_name)
+    schema = here.schema_name
     if not schema.startswith("t_"):
         raise Unavailable("No tenant is selected", code="no_tenant")
     return schema
 
 
 def is_operator() -> bool:
-    return bool(connection.schema_name in {OPERATOR_SCHEMA, get_public_schema_name()})
+    return bool(here.schema_name in {OPERATOR_SCHEMA, get_public_schema_name()})
 
 
 def tenant_key(schema: str, *parts: str) -> str:
@@ -63,4 +78,4 @@ def tenant_key(schema: str, *parts: str) -> str:
 
 def cache_key(key: str, key_prefix: str, version: int) -> str:
     """Django's cache KEY_FUNCTION: the schema comes first."""
-    return f"{connection.schema_name}:cache:{key_prefix}:{version}:{key}"
+    return f"{here.schema_name}:cache:{key_prefix}:{version}:{key}"

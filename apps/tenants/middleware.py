@@ -8,21 +8,20 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.deprecation import MiddlewareMixin
 
 from apps.tenants import services
-from apps.tenants.context import OPERATOR_SCHEMA
+from apps.tenants.context import OPERATOR_SCHEMA, here
 
 OPEN_PATHS = ("/health", "/health/ready", "/metrics")
 
 
 class TenantMiddleware(MiddlewareMixin):
     def process_request(self, request: HttpRequest) -> HttpResponse | None:
-        connection.set_schema_to_public()
+        here.set_schema_to_public()
         if request.path in OPEN_PATHS:
-            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]  # Django reads it
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
             return None
         try:
             host = request.get_host().rsplit(":", 1)[0].lower()
@@ -31,14 +30,14 @@ class TenantMiddleware(MiddlewareMixin):
         place = services.place_of_host(host)
         if place is None:
             return _no_tenant()
-        connection.set_schema(place.schema)
+        here.set_schema(place.schema)
         request.tenant_schema = place.schema  # type: ignore[attr-defined]  # read by views that go async
         if place.schema == OPERATOR_SCHEMA:
-            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF  # type: ignore[attr-defined]
+            request.urlconf = settings.PUBLIC_SCHEMA_URLCONF
         return None
 
     def process_response(self, request: HttpRequest, response: Any) -> Any:
-        connection.set_schema_to_public()
+        here.set_schema_to_public()
         return response
 
 

@@ -30,7 +30,7 @@ def tenant_task(**options: Any) -> Callable[[Callable[Concatenate[str, P], R]], 
     return decorate
 
 
-@shared_task(name="tenants.for_each_tenant", time_limit=60)
+@shared_task(name="tenants.for_each_tenant", time_limit=60)  # type: ignore[untyped-decorator]  # Celery has no types
 def for_each_tenant(task_name: str) -> int:
     """Send one task of this name per active tenant; beat's only way to reach tenants. Returns how many were sent."""
     schemas = services.active_schemas()

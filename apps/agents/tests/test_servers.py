@@ -172,7 +172,7 @@ def test_it_refuses_unknown_fields_in_the_service_too(acme: str) -> None:
 
 
 def test_stdio_servers_run_only_where_the_operator_allows_them(acme: str, settings: Any) -> None:
-    fields = {"name": "files", "transport": "stdio", "command": ["true"], "actor": "user:alice"}
+    fields: dict[str, Any] = {"name": "files", "transport": "stdio", "command": ["true"], "actor": "user:alice"}
     with in_tenant(acme):
         services.register_server(**fields)
         assert services.snapshot().servers["files"].enabled

@@ -1,8 +1,9 @@
 """Which house a request enters."""
 
 import pytest
-from django.db import connection
 from django.test import Client
+
+from apps.tenants.context import here
 
 
 def test_an_unknown_host_is_a_problem_document(db: None) -> None:
@@ -14,7 +15,7 @@ def test_an_unknown_host_is_a_problem_document(db: None) -> None:
 
 def test_the_schema_is_put_back_after_the_request(acme: str) -> None:
     Client(SERVER_NAME="acme.test").get("/api/v1/agents")
-    assert connection.schema_name == "public"
+    assert here.schema_name == "public"
 
 
 @pytest.mark.parametrize("host", ["acme.test", "nobody.test", "10.0.0.7"])

@@ -6,21 +6,20 @@ A schema whose recorded migrations equal the template's is skipped, so a no-op r
 
 import time
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.core.management.commands.migrate import Command as MigrateCommand
-from django.db import connection
 from django_tenants.clone import CloneSchema
 from django_tenants.migration_executors.base import run_migrations
 
 from apps.tenants import provisioning
-from apps.tenants.context import OPERATOR_SCHEMA
+from apps.tenants.context import OPERATOR_SCHEMA, here
 
 
 class Command(BaseCommand):
-    requires_system_checks: ClassVar = []  # a half-deployed web tier must not keep the database from moving
+    requires_system_checks = ()  # a half-deployed web tier must not keep the database from moving
     help = "Migrate the public schema, the template schema and every tenant that is behind."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,7 +27,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
-        connection.set_schema_to_public()
+        here.set_schema_to_public()
         if provisioning.is_app_role():
             raise CommandError("This is the app role; migrations need the owner. Set DATABASE_URL to the owner's URL.")
         if options["plan"]:
@@ -43,7 +42,7 @@ class Command(BaseCommand):
         behind = self._behind()
         for schema in behind:
             self._migrate(schema)
-        connection.set_schema_to_public()
+        here.set_schema_to_public()
         CloneSchema()._create_clone_schema_function()
         provisioning.install_functions_and_grants([settings.TENANT_BASE_SCHEMA, *provisioning.tenant_schemas()])
         total = len(provisioning.tenant_schemas())
