@@ -251,5 +251,10 @@ LOGGING = {
     "formatters": {"json": {"()": "behavry.telemetry.JsonFormatter"}},
     "handlers": {"stdout": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout", "formatter": "json"}},
     "root": {"handlers": ["stdout"], "level": envstr("BEHAVRY_LOG_LEVEL", "INFO")},
-    "loggers": {"django.server": {"handlers": ["stdout"], "level": "WARNING", "propagate": False}},
+    "loggers": {
+        "httpx": {
+            "level": "WARNING"
+        },  # a line per request is of no use, and an OPA sidecar is asked for every decision
+        "django.server": {"handlers": ["stdout"], "level": "WARNING", "propagate": False},
+    },
 }

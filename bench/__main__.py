@@ -17,7 +17,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
 django.setup()
 
-from bench import appends, calls, decisions, scanning, tenants  # noqa: E402 - models need Django's app registry first
+from bench import appends, calls, rulebook60, scanning, tenants  # noqa: E402 - models need Django's app registry first
 
 Figures = dict[str, Any]
 
@@ -73,7 +73,7 @@ def main() -> int:
 
 
 def _measures(memory_calls: int) -> Iterable[tuple[str, Callable[[], Figures]]]:
-    yield "decisions", lambda: decisions.measure()
+    yield "decisions", rulebook60.measure
     yield "scanning", scanning.measure
     yield "tenants", tenants.measure
     yield "appends", appends.measure
