@@ -20,6 +20,7 @@ help: ## this list
 .venv/dev: .venv/run requirements-dev.txt
 	@echo "installing what the tests need into .venv …"
 	@$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@$(BIN)/python -m behavry.conformance --install || echo "no Node tools: the tests that need them will be skipped, and say so"
 	@touch $@
 
 run: .venv/run ## start everything with a demo and keep serving (PORT=8000)
