@@ -3,6 +3,7 @@
 Every step is a real call of the official MCP client. The strings that look like secrets are made here, at run time.
 """
 
+import base64
 import secrets
 import string
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -69,7 +70,7 @@ def private_key() -> str:
     """Looks like a private key file; its body is random text."""
     frame = "-" * 5
     kind = " ".join(("RSA", "PRIVATE", "KEY"))
-    body = secrets.token_urlsafe(48)
+    body = base64.encodebytes(secrets.token_bytes(192)).decode().strip()
     return f"{frame}BEGIN {kind}{frame}\n{body}\n{frame}END {kind}{frame}"
 
 
