@@ -115,9 +115,10 @@ _DJANGO_PER_SCHEMA = [
 SHARED_APPS = ["django_tenants", "apps.tenants", *_DJANGO_PER_SCHEMA]
 TENANT_APPS = [*_DJANGO_PER_SCHEMA, "apps.audit", "apps.agents", "apps.policies"]
 INSTALLED_APPS = [
+    "django.contrib.admin",  # before django_tenants, whose template of the index hides what is not in `public`
     "django_tenants",
     "apps.tenants",
-    *_DJANGO_PER_SCHEMA,
+    *(app for app in _DJANGO_PER_SCHEMA if app != "django.contrib.admin"),
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
@@ -133,8 +134,9 @@ INSTALLED_APPS = [
 ALLOWED_HOSTS = envlist("BEHAVRY_ALLOWED_HOSTS", "*" if DEVELOPMENT else "")
 CSRF_TRUSTED_ORIGINS = envlist("BEHAVRY_CSRF_TRUSTED_ORIGINS")
 MIDDLEWARE = [
-    "apps.tenants.middleware.TenantMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "apps.tenants.middleware.TenantMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -159,8 +161,9 @@ TEMPLATES = [
 ]
 ASGI_APPLICATION = "behavry.asgi.application"
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "var" / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+SERVESTATIC_USE_FINDERS = True  # no collecting step: files are read from where they are installed
+SERVESTATIC_AUTOREFRESH = False
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True

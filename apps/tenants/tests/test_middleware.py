@@ -1,5 +1,7 @@
 """Which house a request enters."""
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 
@@ -34,7 +36,19 @@ def test_the_operators_site_is_not_on_a_tenants_host(acme: str) -> None:
     assert "/admin/login/" in on_operator["Location"]
 
 
-def test_a_session_of_one_tenant_is_nothing_on_another(acme: str, globex: str, admin_of: object) -> None:
-    client = admin_of("t_acme")  # type: ignore[operator]  # fixture
+def test_a_session_of_one_tenant_is_nothing_on_another(acme: str, globex: str, admin_of: Callable[[str], Client]) -> None:
+    client = admin_of(acme)
     assert client.get("/admin/", SERVER_NAME="acme.test").status_code == 200
     assert client.get("/admin/", SERVER_NAME="globex.test").status_code == 302
+
+
+def test_the_console_lists_what_a_tenant_has(acme: str, admin_of: Callable[[str], Client]) -> None:
+    page = admin_of(acme).get("/admin/").content.decode()
+    assert "/admin/agents/agent/" in page
+    assert "/admin/audit/auditentry/" in page
+
+
+def test_styles_are_served_by_the_product_itself_on_any_host(db: None) -> None:
+    answer = Client(SERVER_NAME="nobody.test").get("/static/admin/css/base.css")
+    assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("text/css")
