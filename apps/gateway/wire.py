@@ -22,6 +22,7 @@ _STREAM_HEADERS: Final = [
     (b"cache-control", b"no-cache, no-store, no-transform"),
     (b"x-accel-buffering", b"no"),
 ]
+_LATE: Final = "the body is late"
 # A call that is answered sooner needs nobody to watch the client's end.
 WATCH_AFTER: Final = 0.05
 
@@ -29,23 +30,29 @@ WATCH_AFTER: Final = 0.05
 async def body(receive: Receive, declared: bytes | None, limit: int, seconds: float) -> bytes:
     if declared is not None and (not declared.isdigit() or int(declared) > limit):
         raise TooLarge(f"The body is larger than {limit} bytes")
+    task = asyncio.current_task()
+    assert task is not None
+    timer = asyncio.get_running_loop().call_later(seconds, task.cancel, _LATE)
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise CallerGone
-                chunk: bytes = message.get("body", b"")
-                size += len(chunk)
-                if size > limit:
-                    raise TooLarge(f"The body is larger than {limit} bytes")
-                if not message.get("more_body"):
-                    return b"".join([*chunks, chunk]) if chunks else chunk
-                chunks.append(chunk)
-    except TimeoutError:
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise CallerGone
+            chunk: bytes = message.get("body", b"")
+            size += len(chunk)
+            if size > limit:
+                raise TooLarge(f"The body is larger than {limit} bytes")
+            if not message.get("more_body"):
+                return b"".join([*chunks, chunk]) if chunks else chunk
+            chunks.append(chunk)
+    except asyncio.CancelledError as error:
+        if error.args != (_LATE,) or task.uncancel():
+            raise
         raise ProtocolError(INVALID_REQUEST, "The body did not arrive in time", status=408) from None
+    finally:
+        timer.cancel()
 
 
 async def answer(send: Send, status: int, content: bytes = b"", headers: Iterable[Header] = ()) -> None:

@@ -23,7 +23,8 @@ from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
 from apps.gateway.messages import dumps
 from apps.tenants import services as tenants
-from apps.tenants.context import in_tenant
+from apps.tenants.context import in_operator, in_tenant
+from apps.tenants.models import TenantConfig
 
 T = TypeVar("T")
 STATELESS = "2026-07-28"
@@ -150,6 +151,8 @@ def standing(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> list[
     with django_db_blocker.unblock():
         names = [f"gateway{number}" for number in (1, 2)]
         made = [tenants.create_tenant(name=name, slug=name, hosts=[f"{name}.test"]).schema_name for name in names]
+        with in_operator():
+            TenantConfig.objects.filter(tenant__schema_name__in=made).update(max_agents=10_000)
         connection.close()
         return [str(schema) for schema in made]
 

@@ -1,5 +1,6 @@
 """GET, resumption and DELETE of the stateful era, and that a long stream ends when its agent does."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -8,7 +9,6 @@ import pytest
 from aiohttp import web
 
 from apps.agents import services as agents
-from apps.gateway import relay
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually, rpc
 from apps.gateway.tests.test_faults import streamed
 
@@ -83,16 +83,25 @@ async def test_a_resumed_stream_shows_no_more_of_a_list_than_the_list_itself(
     assert tenant.log("message.recorded")[0]["method"] == "stream/resume"
 
 
-async def test_an_open_stream_ends_when_its_agent_is_stopped(
-    tenant: Tenant, caller: Caller, stateful: Stateful, monkeypatch: pytest.MonkeyPatch
+async def test_an_open_stream_tells_a_stopped_agent_nothing_more(
+    tenant: Tenant, caller: Caller, upstream: FakeUpstream
 ) -> None:
-    monkeypatch.setattr(relay, "PULSE_SECONDS", 0.05)
-    stateful.then = 30.0
-    async with caller.client.stream("GET", url(caller), headers=caller.headers()) as answer:
-        assert answer.status_code == 200
+    opened, stopped = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request, message: Any) -> web.StreamResponse:
+        response = await streamed(request, CHANGED)
+        opened.set()
+        await stopped.wait()
+        await response.write(CHANGED)
+        return response
+
+    upstream.answer = answer
+    listening = asyncio.create_task(caller.client.get(url(caller), headers=caller.headers()))
+    await opened.wait()
+    await eventually(lambda: len(tenant.log("message.recorded")) == 2)
     tenant.inside(lambda: agents.suspend(UUID(caller.agent), actor="system"))
-    refused = await caller.client.get(url(caller), headers=caller.headers())
-    assert refused.status_code in (401, 403)
+    stopped.set()
+    assert len(events_of(await listening)) == 1
 
 
 async def test_delete_ends_the_session_at_both_ends(caller: Caller, stateful: Stateful) -> None:
