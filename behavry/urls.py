@@ -1,6 +1,7 @@
 """What answers on a tenant's host."""
 
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView
 
 from apps.tenants.sites import tenant_site
@@ -10,6 +11,8 @@ handler404 = "behavry.errors.not_found"
 handler500 = "behavry.errors.server_error"
 
 urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index"), name="start"),
+    path("favicon.ico", RedirectView.as_view(url="/static/favicon.svg"), name="favicon"),
     path("admin/", tenant_site.urls),
     path("api/v1/schema", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/", include("apps.audit.urls")),

@@ -162,6 +162,7 @@ class ChainBreakEntry(models.Model):
 
     class Meta:
         db_table = "audit_chain_break"
+        verbose_name = "chain break"
         ordering: ClassVar = ["-number"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["kind", "seq", "last_seq"], name="audit_chain_break_once")
