@@ -58,46 +58,59 @@ paths contains plain_path(path) if {
 
 # METADATA
 # title: One spelling of a path
-plain_path(name) := path if {
+plain_path(name) := _squeezed(path) if {
 	slashes := replace(lower(name), "\\", "/")
-	bare := trim_prefix(trim_prefix(slashes, "file:"), "//localhost")
-	path := regex.replace(bare, `/(?:\.?/)+`, "/")
+	path := trim_prefix(trim_prefix(slashes, "file:"), "//localhost")
 }
+
+# Most paths have nothing to take out, and looking for it is cheaper than taking it out.
+_squeezed(path) := regex.replace(path, `/(?:\.?/)+`, "/") if {
+	_doubled(path)
+} else := path
+
+_doubled(path) if contains(path, "//")
+
+_doubled(path) if contains(path, "/./")
+
+# METADATA
+# title: Every path as a directory
+# description: >-
+#   With a slash at its end, so that one prefix covers a directory and all that lies below it: many paths are held
+#   against many directories by one `strings.any_prefix_match`.
+slashed contains concat("", [path, "/"]) if some path in paths
 
 # METADATA
 # title: Whether a path is a directory or lies below it
-within(path, directory) if path == trim_suffix(directory, "/")
-
-within(path, directory) if startswith(path, concat("", [trim_suffix(directory, "/"), "/"]))
+within(path, directory) if {
+	startswith(concat("", [path, "/"]), concat("", [trim_suffix(directory, "/"), "/"]))
+}
 
 # METADATA
 # title: Whether a path names a file that usually holds a secret
-secret_file(path) if {
-	some name in _secret_names
-	name == _base(path)
-}
+secret_file(path) if _secret_base(path, _base(path))
 
-secret_file(path) if {
-	some ending in _secret_endings
-	endswith(path, ending)
-}
+secret_file(path) if strings.any_suffix_match(path, _secret_endings)
 
+# One pass over a path for all directories at once.
 secret_file(path) if {
-	some directory in _secret_directories
-	contains(concat("", ["/", path, "/"]), directory)
+	regex.match(
+		`/(\.(ssh|aws|gnupg|kube|azure|config/gcloud|docker/config\.json)|run/secrets|etc/ssl/private)/`,
+		concat("", ["/", path, "/"]),
+	)
 	not endswith(path, ".pub")
 	not endswith(path, "/known_hosts")
 }
 
-secret_file(path) if {
-	base := _base(path)
+_secret_base(_, base) if base in _secret_names
+
+_secret_base(_, base) if {
 	startswith(base, ".env.")
 	not base in {".env.example", ".env.sample", ".env.template", ".env.dist"}
 }
 
-secret_file(path) if {
-	within(path, "/proc")
-	_base(path) in {"environ", "mem", "maps", "kcore"}
+_secret_base(path, base) if {
+	base in {"environ", "mem", "maps", "kcore"}
+	startswith(path, "/proc/")
 }
 
 _base(path) := name if {
@@ -112,8 +125,3 @@ _secret_names := {
 }
 
 _secret_endings := {".pem", ".key", ".p12", ".pfx", ".jks", ".keystore", ".kdbx", ".ppk", ".ovpn"}
-
-_secret_directories := {
-	"/.ssh/", "/.aws/", "/.gnupg/", "/.kube/", "/.azure/", "/.config/gcloud/", "/.docker/config.json/",
-	"/run/secrets/", "/etc/ssl/private/",
-}

@@ -17,6 +17,7 @@ verdicts contains {
 } if {
 	input.request.resource_kind == "filesystem"
 	some path in words.paths
+	contains(path, "..")
 	".." in split(path, "/")
 }
 
@@ -48,27 +49,27 @@ verdicts contains {
 # title: The operating system's own directories
 verdicts contains {
 	"result": "deny",
-	"reason": sprintf("%s belongs to the operating system", [directory]),
+	"reason": sprintf("%s belongs to the operating system", [trim_suffix(directory, "/")]),
 	"policy": "filesystem.system",
 } if {
 	input.request.resource_kind == "filesystem"
-	some path in words.paths
-	some directory in {"/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/var/run", "c:/windows"}
-	words.within(path, directory)
+	strings.any_prefix_match(words.slashed, _system)
+	some directory in _system
+	strings.any_prefix_match(words.slashed, directory)
 }
 
 # METADATA
 # title: Changing installed programs
 verdicts contains {
 	"result": "deny",
-	"reason": sprintf("%s may be read, not changed", [directory]),
+	"reason": sprintf("%s may be read, not changed", [trim_suffix(directory, "/")]),
 	"policy": "filesystem.programs",
 } if {
 	input.request.resource_kind == "filesystem"
 	input.request.action != "read"
-	some path in words.paths
-	some directory in {"/bin", "/sbin", "/lib", "/lib64", "/usr", "/opt", "/var/lib", "c:/program files"}
-	words.within(path, directory)
+	strings.any_prefix_match(words.slashed, _programs)
+	some directory in _programs
+	strings.any_prefix_match(words.slashed, directory)
 }
 
 # METADATA
@@ -109,6 +110,10 @@ verdicts contains {
 	input.request.action == "delete"
 	input.request.resource_count > 20
 }
+
+_system := {"/etc/", "/proc/", "/sys/", "/dev/", "/boot/", "/root/", "/var/run/", "c:/windows/"}
+
+_programs := {"/bin/", "/sbin/", "/lib/", "/lib64/", "/usr/", "/opt/", "/var/lib/", "c:/program files/"}
 
 _roots contains words.plain_path(root) if {
 	input.request.resource_kind == "filesystem"
