@@ -40,6 +40,10 @@ def unknown(message: Message, name: str) -> dict[str, JSON]:
     return error_body(message.id, INVALID_PARAMS, f"Unknown {what}: {name}")
 
 
+def is_unknown_tool(message: Message, body: dict[str, JSON]) -> bool:
+    return message.method == "tools/call" and body == unknown(message, str(message.params.get("name")))
+
+
 def no_discovery(message: Message) -> dict[str, JSON]:
     """For a backend that only knows sessions: clients fall back to `initialize` on this."""
     return error_body(message.id, METHOD_NOT_FOUND, "Method not found")

@@ -5,9 +5,9 @@ The outcome of every forwarded call is queued for the log before its answer leav
 
 import asyncio
 import time
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
-from apps.decision.errors import AppError, UpstreamFailed
+from apps.decision.errors import AppError, Unavailable, UpstreamFailed
 from apps.decision.types import JSON
 from apps.gateway import answers, entries, envelope, param_headers, wire
 from apps.gateway.context import Request
@@ -201,6 +201,8 @@ class Exchanges:
             self._catalog.learn(request.schema, request.facts.server.name, message.get("result"))
         body = await passed(self._io, request, judged, message)
         status = answers.status_of(body) if request.era is Era.STATELESS else reply.status
+        if request.era is Era.STATEFUL and status != 200 and answers.is_unknown_tool(judged.message, body):
+            status = 200  # whatever this backend says: a hidden tool is answered for with 200
         content = dumps(body)
         error, result = body.get("error"), body.get("result")
         is_error = error is not None or (isinstance(result, dict) and result.get("isError") is True)
@@ -232,7 +234,8 @@ class Exchanges:
         message = judged.message
         self._outcome(request, judged, began, error.status, error=error.code)
         if isinstance(error, SessionGone) and request.session_id and message.method != "initialize":
-            await self._io.forget_session(request.schema, request.session_id)
+            with suppress(Unavailable):  # it expires by itself
+                await self._io.forget_session(request.schema, request.session_id)
         if message.method == "server/discover" and not relay.started:
             await relay.answer(answers.no_discovery(message), 404)
             return

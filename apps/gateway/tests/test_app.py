@@ -85,14 +85,18 @@ async def test_it_denies_a_secret_before_it_leaves_and_keeps_it_out_of_the_log(
     assert ready.log("call.decision")[0]["stage"] == "dlp"
 
 
+@pytest.mark.parametrize("said", ["result", "error"])
 async def test_a_hidden_tool_is_not_listed_and_answered_for_like_one_that_is_not_there(
-    ready: Tenant, upstream: FakeUpstream, caller_of: CallerOf
+    ready: Tenant, upstream: FakeUpstream, caller_of: CallerOf, said: str
 ) -> None:
     async def answer(request: web.Request, message: Any) -> web.StreamResponse:
         if message["method"] == "tools/list":
             return rpc(message, {"tools": [{"name": n} for n in ("write_file", "read_file", "list_all", "delete_x")]})
         name = message["params"]["name"]
-        return rpc(message, {"content": [{"type": "text", "text": f"Unknown tool: {name}"}], "isError": True})
+        if said == "result":
+            return rpc(message, {"content": [{"type": "text", "text": f"Unknown tool: {name}"}], "isError": True})
+        error = {"code": -32602, "message": f"MCP error -32602: Tool {name} not found"}
+        return web.json_response({"jsonrpc": "2.0", "id": message["id"], "error": error}, status=400)
 
     upstream.answer = answer
     _, token = ready.agent("filesystem:read")
