@@ -110,3 +110,15 @@ def server_error(request: HttpRequest) -> JsonResponse:
     """Django's handler500."""
     body = document(500, "internal_error", "Something went wrong on our side; it has been logged.")
     return JsonResponse(body, status=500, content_type=CONTENT_TYPE)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler400, for what it refuses before a view is asked: a host, too many fields, a broken upload."""
+    body = document(400, "bad_input", "The request cannot be read.")
+    return JsonResponse(body, status=400, content_type=CONTENT_TYPE)
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> JsonResponse:
+    """Django's handler403."""
+    body = document(403, "not_allowed", "You may not do this.")
+    return JsonResponse(body, status=403, content_type=CONTENT_TYPE)

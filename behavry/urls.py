@@ -7,6 +7,8 @@ from drf_spectacular.views import SpectacularAPIView
 from apps.tenants.sites import tenant_site
 from behavry import health
 
+handler400 = "behavry.errors.bad_request"
+handler403 = "behavry.errors.forbidden"
 handler404 = "behavry.errors.not_found"
 handler500 = "behavry.errors.server_error"
 

@@ -6,6 +6,8 @@ from django.views.generic import RedirectView
 from apps.tenants.sites import operator_site
 from behavry import health
 
+handler400 = "behavry.errors.bad_request"
+handler403 = "behavry.errors.forbidden"
 handler404 = "behavry.errors.not_found"
 handler500 = "behavry.errors.server_error"
 

@@ -63,9 +63,9 @@ def _contains(text: str) -> Q:
 def _time(name: str, text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
+        return at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # an offset can lead out of the calendar
         raise _bad(name, "Give an ISO 8601 time, such as 2026-01-31T12:00:00Z.") from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _bad(name: str, message: str) -> BadInput:

@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from apps.decision.errors import BadInput
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 500
+MAX_DIGITS = 18  # what fits a bigint; more would reach int() as work, or the database as an error
 M = TypeVar("M", bound=Model)
 
 
@@ -45,7 +46,7 @@ class KeysetPage(Generic[M]):
 
 def limit_of(request: Request) -> int:
     text = request.query_params.get("limit", str(DEFAULT_LIMIT))
-    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= MAX_LIMIT:
+    if not text.isascii() or not text.isdigit() or len(text) > MAX_DIGITS or not 1 <= int(text) <= MAX_LIMIT:
         raise BadInput(
             f"limit must be a whole number from 1 to {MAX_LIMIT}",
             fields={"limit": f"Give a whole number from 1 to {MAX_LIMIT}."},
@@ -60,11 +61,18 @@ def encode(value: Any) -> str:
 def decode(cursor: str) -> str | int:
     try:
         value = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         raise _bad_cursor() from None
     if not isinstance(value, str | int) or isinstance(value, bool):
         raise _bad_cursor()
+    if isinstance(value, str) and not _can_be_compared(value):
+        raise _bad_cursor()
     return value
+
+
+def _can_be_compared(text: str) -> bool:
+    """Whether the database can hold this text: JSON can spell NUL and half a character."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _bad_cursor() -> BadInput:

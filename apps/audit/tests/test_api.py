@@ -100,6 +100,7 @@ def test_it_filters(acme: str, viewer: APIClient, params: dict[str, str], expect
     [
         {"kind": "no.such"}, {"from": "yesterday"}, {"colour": "red"}, {"limit": "0"}, {"limit": "9999"},
         {"cursor": "!!"}, {"q": "x" * 201}, {"agent_id": "a\0"}, {"parent_event_id": "x"},
+        {"from": "0001-01-01T00:00:00+23:59"}, {"to": "9999-12-31T23:59:59-23:59"},
     ],
 )  # fmt: skip
 def test_it_refuses_filters_it_does_not_understand(viewer: APIClient, params: dict[str, str]) -> None:
