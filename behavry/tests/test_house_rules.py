@@ -13,6 +13,7 @@ from behavry.celery import app as celery_app
 ROOT = Path(__file__).resolve().parents[2]
 HARD_STOP = 400
 CODE = {".py", ".rego", ".js", ".mjs", ".ts", ".html", ".css"}
+PINS = [ROOT / name for name in ("requirements.txt", "requirements-dev.txt", "constraints.txt")]
 PLATFORM_TASKS = {"tenants.for_each_tenant"}
 
 
@@ -89,3 +90,9 @@ def test_no_environment_variable_is_read_outside_settings() -> None:
         and re.search(r"os\.(environ|getenv)", path.read_text())
     ]
     assert readers == []
+
+
+def test_the_constraints_pin_what_the_requirements_pin() -> None:
+    pins = [dict(re.findall(r"^([\w.-]+)(?:\[.*?\])?==([\w.]+)", path.read_text().lower().replace("_", "-"), re.M)) for path in PINS]
+    required, constrained = {**pins[0], **pins[1]}, pins[2]
+    assert {name: version for name, version in required.items() if constrained.get(name) != version} == {}

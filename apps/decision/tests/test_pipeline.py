@@ -1,3 +1,5 @@
+"""From what the screens and the policy say to one decision, and the document that the policy is asked about."""
+
 import json
 from pathlib import Path
 

@@ -1,3 +1,5 @@
+"""Each screen: what it stops and what it lets pass."""
+
 from pathlib import Path
 
 import pytest

@@ -1,3 +1,5 @@
+"""Policies and DLP settings in the console: every button goes through the service and shows its errors."""
+
 from collections.abc import Callable
 
 from django.test import Client

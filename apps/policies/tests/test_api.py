@@ -1,3 +1,5 @@
+"""The REST doors of policies and DLP settings: who may, what comes back, and that a second tenant sees nothing."""
+
 from collections.abc import Callable
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""Whatever goes wrong while a policy is asked is a denial."""
+
 import asyncio
 from typing import Any
 

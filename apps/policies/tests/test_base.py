@@ -1,3 +1,5 @@
+"""The base rules: each carries its Rego test, and the main module names every one of them."""
+
 from pathlib import Path
 
 from apps.policies import base, rego_tests

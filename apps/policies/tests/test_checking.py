@@ -1,3 +1,5 @@
+"""Hostile and broken policies, each refused when it is saved, with line and column."""
+
 import pytest
 
 from apps.decision.errors import BadInput

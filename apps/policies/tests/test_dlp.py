@@ -1,3 +1,5 @@
+"""A tenant's DLP settings and own patterns hold from the next load of the rulebook."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""The life of a policy: draft, versions, activation, archive; each step an entry of the log."""
+
 from collections.abc import Callable
 from typing import Any
 from uuid import uuid4

@@ -1,3 +1,5 @@
+"""A rulebook is never labelled with a version that is not its rows'."""
+
 import threading
 from collections.abc import Callable
 

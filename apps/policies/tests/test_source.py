@@ -1,3 +1,5 @@
+"""Reading a policy's source: package, reach and sizes, for any text."""
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,3 +1,5 @@
+"""Every template that a policy may start from compiles and does what it says."""
+
 from typing import Any
 
 import pytest

@@ -1,3 +1,5 @@
+"""A tenant's limits: what may be set, and that the log records it."""
+
 import pytest
 
 from apps.audit import services as audit
