@@ -93,6 +93,9 @@ def test_no_environment_variable_is_read_outside_settings() -> None:
 
 
 def test_the_constraints_pin_what_the_requirements_pin() -> None:
-    pins = [dict(re.findall(r"^([\w.-]+)(?:\[.*?\])?==([\w.]+)", path.read_text().lower().replace("_", "-"), re.M)) for path in PINS]
+    pins = []
+    for path in PINS:
+        text = path.read_text().lower().replace("_", "-")
+        pins.append(dict(re.findall(r"^([\w.-]+)(?:\[.*?\])?==([\w.]+)", text, re.M)))
     required, constrained = {**pins[0], **pins[1]}, pins[2]
     assert {name: version for name, version in required.items() if constrained.get(name) != version} == {}

@@ -36,7 +36,9 @@ def test_the_operators_site_is_not_on_a_tenants_host(acme: str) -> None:
     assert "/admin/login/" in on_operator["Location"]
 
 
-def test_a_session_of_one_tenant_is_nothing_on_another(acme: str, globex: str, admin_of: Callable[[str], Client]) -> None:
+def test_a_session_of_one_tenant_is_nothing_on_another(
+    acme: str, globex: str, admin_of: Callable[[str], Client]
+) -> None:
     client = admin_of(acme)
     assert client.get("/admin/", SERVER_NAME="acme.test").status_code == 200
     assert client.get("/admin/", SERVER_NAME="globex.test").status_code == 302
