@@ -116,8 +116,8 @@ SHARED_APPS = ["django_tenants", "apps.tenants", *_DJANGO_PER_SCHEMA]
 TENANT_APPS = [*_DJANGO_PER_SCHEMA, "apps.audit", "apps.agents", "apps.policies"]
 INSTALLED_APPS = [
     "django.contrib.admin",  # before django_tenants, whose template of the index hides what is not in `public`
+    "apps.tenants",  # before django_tenants, whose create_tenant would hide ours
     "django_tenants",
-    "apps.tenants",
     *(app for app in _DJANGO_PER_SCHEMA if app != "django.contrib.admin"),
     "django.contrib.messages",
     "django.contrib.staticfiles",
