@@ -3,7 +3,7 @@
 The source is built from numbers, literals and names of this package only: no text of a policy is ever used as code.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +11,8 @@ from apps.decision.rego import calls, support
 from apps.decision.rego.builtins.table import BUILTINS
 from apps.decision.rego.errors import BuiltinError, Problem, RegoError
 from apps.decision.rego.exprs import Names
-from apps.decision.rego.plan import Function, Plan
+from apps.decision.rego.facts import answers_with_set, input_paths
+from apps.decision.rego.plan import Plan
 from apps.decision.rego.statements import FunctionWriter
 from apps.decision.rego.values import UNDEFINED, RegoSet, canon, equal
 
@@ -44,23 +45,40 @@ _NAMESPACE: Mapping[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """Generated entry points, and how many slots a world needs for them."""
+    """Generated entry points, how many slots a world needs for them, and what fills some of these beforehand."""
 
     entrypoints: Mapping[str, Entrypoint]
+    prepare: Callable[[support.World], None]
     world_size: int
     source: str
 
 
 def generate(plan: Plan) -> Code:
-    names = Names()
+    """Twice where rules turn out to be constants: what asks for them then need not."""
+    answers: dict[str, Any] = {}
+    code = _generate(plan, answers)
+    return _generate(plan, answers) if answers else code
+
+
+def _generate(plan: Plan, answers: dict[str, Any]) -> Code:
+    """`answers` are the constant rules known so far; those found are added."""
+    names = Names(answers=dict(answers))
     slots = support.FIRST_SLOT
     for number, function in enumerate(plan.functions.values()):
         is_rule = len(function.params) == 2
         names.functions[function.name] = (f"f{number}", slots if is_rule else 0)
         slots += is_rule
-    lines: list[str] = []
+        if is_rule and answers_with_set(function):
+            names.sets.add(function.name)
+    paths = input_paths(plan)
+    names.paths = {path: slots + number for number, path in enumerate(paths)}
+    slots += len(paths)
+    lines = _prepare(names)
     for function in plan.functions.values():
-        lines += _function(names, function)
+        writer = FunctionWriter(names, names.functions[function.name][0], function.params, function.blocks)
+        lines += writer.function(names.functions[function.name][1], function.result)
+        if writer.answer is not None:
+            answers[function.name] = writer.answer.value
     for number, (name, blocks) in enumerate(plan.entrypoints.items()):
         writer = FunctionWriter(names, f"e{number}", (0, 1), blocks)
         lines += writer.entrypoint()
@@ -71,12 +89,23 @@ def generate(plan: Plan) -> Code:
     for function in plan.functions.values():
         if len(function.params) == 2 and function.path[0] == "g0":
             rules[function.path[1:]] = namespace[names.functions[function.name][0]]
-    return Code({name: namespace[code] for name, code in names.entrypoints.items()}, slots, source)
+    entrypoints = {name: namespace[code] for name, code in names.entrypoints.items()}
+    return Code(entrypoints, namespace["prepare"], slots, source)
 
 
-def _function(names: Names, function: Function) -> Sequence[str]:
-    writer = FunctionWriter(names, names.functions[function.name][0], function.params, function.blocks)
-    return writer.function(names.functions[function.name][1], function.result)
+def _prepare(names: Names) -> list[str]:
+    """What looks up parts of the input once for all rules."""
+    lines = ["def prepare(w):", "\tp0 = w[0]"]
+    known: dict[tuple[str, ...], str] = {(): "p0"}
+    for path, slot in names.paths.items():
+        for length in range(1, len(path) + 1):
+            if path[:length] not in known:
+                above, key = known[path[: length - 1]], path[length - 1]
+                known[path[:length]] = f"p{len(known)}"
+                found = f"{above}.get({key!r}, U) if type({above}) is dict else dot({above}, {key!r})"
+                lines.append(f"\t{known[path[:length]]} = {found}")
+        lines.append(f"\tw[{slot}] = {known[path]}")
+    return lines
 
 
 def _run(source: str, names: Names) -> dict[str, Any]:

@@ -1,10 +1,14 @@
 """One planned function as Python source. Undefined leaves the block: a nested `if`, or `continue` in a loop's body."""
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from apps.decision.rego.exprs import Expr, Names
+from apps.decision.rego.facts import Path
 from apps.decision.rego.flow import Place, Usage, analyse
 from apps.decision.rego.plan import Block, Local, Operand, Statement, walk
+from apps.decision.rego.renaming import renamed
 
 # Python allows 100 levels of indentation. A block that could need more than this is a loop that is left by `break`.
 _DEEP = 60
@@ -17,9 +21,9 @@ class Writer:
         self.names = names
         self.name = name
         self.params = params
-        self.blocks = blocks
-        self.usage: Usage = analyse(blocks, params)
-        self.env: dict[int, Expr] = {}
+        self.blocks = renamed(blocks, params)
+        self.usage: Usage = analyse(self.blocks, params)
+        self.env: dict[int, Expr] = {0: Expr("d0"), 1: Expr("d1")}
         self.defined: set[int] = set()
         self.lines: list[str] = []
         self.indent = 0
@@ -29,6 +33,8 @@ class Writer:
         self.result = -1
         self.counter = 0
         self.early: Expr | None = None
+        self.answer: Expr | None = None  # what the rule says whatever it is asked
+        self.paths: dict[int, tuple[str, Path]] = {}  # variables that hold a part of the input, of which world
         self.base: set[int] = {1}  # what was looked up in the base document by one reference
         self.upcoming: Statement | None = None
 
@@ -41,31 +47,37 @@ class Writer:
         self.line(f"def {self.name}({', '.join(['w', *arguments])}):")
         self.indent = 1
         self.env.update({local: Expr(f"v{local}", defined=True) for local in self.params[2:]})
-        self._prologue()
-        if not slot:
-            self.line("w[2].left -= 1")
-            self.line("if w[2].left < 0: w[2].refill()")
+        # What calls nothing is paid for by its caller.
+        if not slot and any(s.kind.startswith("Call") and self._planned(s) for s in walk(self.blocks)):
+            self.charge("1")
         self._resets(())
         self.nested_all(self.blocks, ())
         self.line(f"w[{slot}] = U" if slot else "pass")
         self.line("return U")
-        return self.lines
+        return self._with_prologue()
 
     def entrypoint(self) -> list[str]:
         self.line(f"def {self.name}(w):")
         self.indent = 1
-        self._prologue()
         self.line("rows = []")
         self._resets(())
         self.nested_all(self.blocks, ())
         self.line("return rows")
-        return self.lines
+        return self._with_prologue()
 
-    def _prologue(self) -> None:
-        for local in (0, 1):
-            if local in self.usage.used or any(s.kind == "WithStmt" for s in walk(self.blocks)):
-                self.line(f"d{local} = w[{local}]")
-            self.env[local] = Expr(f"d{local}")
+    def _planned(self, statement: Statement) -> bool:
+        return statement.kind != "CallStmt" or statement.fields["func"] in self.names.functions
+
+    def charge(self, steps: str) -> None:
+        self.line(f"budget.left -= {steps}")
+        self.line("if budget.left < 0: budget.refill()")
+
+    def _with_prologue(self) -> list[str]:
+        """The lines, with what they use of the world in variables."""
+        body = "\n".join(self.lines[1:])
+        names = enumerate(("d0", "d1", "budget"))
+        used = [f"\t{name} = w[{number}]" for number, name in names if re.search(rf"\b{name}\b", body)]
+        return [self.lines[0], *used, *self.lines[1:]]
 
     def _early_answer(self) -> Expr | None:
         """The constant that all bodies of a rule agree on: the first body that holds is the answer."""
@@ -121,7 +133,7 @@ class Writer:
 
     def nested(self, block: Block, place: Place, closing: str = "") -> None:
         """A block of its own; `closing` is written where it completes."""
-        indent, leave, known = self.indent, self.leave, set(self.defined)
+        indent, leave, known, env = self.indent, self.leave, set(self.defined), dict(self.env)
         once = indent + 2 * _weight(block) > _DEEP
         if once:
             self.line("while True:")
@@ -135,6 +147,7 @@ class Writer:
         self.leave = leave
         # Only what was known before holds whether or not the block was left early.
         self.defined &= known
+        self.env = env
 
     def statements(self, block: Block, place: Place) -> None:
         for index in range(len(block)):
@@ -165,19 +178,24 @@ class Writer:
                 expr = self.operand(operand)
         return expr
 
-    def know(self, local: int) -> None:
+    def know(self, local: int, kind: str = "") -> None:
+        """From here on in this block the variable is defined, and of a kind where that is known too."""
         known = self.env.get(local)
-        if known is None:
+        if known is None and not (kind and (local in self.usage.simple or local in self.params)):
             self.defined.add(local)
+            return
+        known = known or Expr(f"v{local}")
+        if not known.constant:
+            self.env[local] = replace(known, kind=known.kind or kind, defined=True)
 
     def assign(self, target: int, code: str, *, kind: str = "", defined: bool = False) -> None:
         """Write a variable; one that nobody reads is still computed, for its errors."""
         self.line(f"v{target} = {code}")
         self.bind(target, kind, defined)
 
-    def bind(self, target: int, kind: str, defined: bool) -> None:
-        if target in self.usage.simple and kind:
-            self.env[target] = Expr(f"v{target}", kind, defined=defined)
+    def bind(self, target: int, kind: str, defined: bool, *, key: str = "", item: str = "") -> None:
+        if target in self.usage.simple and (kind or key):
+            self.env[target] = Expr(f"v{target}", kind, defined=defined, key=key, item=item)
             return
         self.env.pop(target, None)
         if defined:

@@ -9,13 +9,19 @@ from apps.decision.rego.values import RegoSet, canon
 
 @dataclass(frozen=True, slots=True)
 class Expr:
-    """`code` may be repeated freely. `kind` is a Rego type name, "" if unknown; `constant` values are in `value`."""
+    """`code` may be repeated freely. `kind` is a Rego type name, "" if unknown; `constant` values are in `value`.
+
+    `key` is code of the canonical key where that is at hand; `parts` are the items of an array or a set just written.
+    """
 
     code: str
     kind: str = ""
     defined: bool = False
     constant: bool = False
     value: Any = None
+    key: str = ""
+    parts: tuple["Expr", ...] = ()
+    item: str = ""  # the kind that all items of an array or a set have
 
 
 @dataclass(slots=True)
@@ -26,6 +32,9 @@ class Names:
     entrypoints: dict[str, str] = field(default_factory=dict)
     builtins: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Any] = field(default_factory=dict)
+    paths: dict[tuple[str, ...], int] = field(default_factory=dict)  # path into the input → slot of what lies there
+    sets: set[str] = field(default_factory=set)  # rules that always answer with a set
+    answers: dict[str, Any] = field(default_factory=dict)  # rules that always answer with the same constant
 
     def builtin(self, name: str) -> str:
         return self.builtins.setdefault(name, f"b{len(self.builtins)}")
@@ -36,7 +45,7 @@ class Names:
             code = f"k{len(self.constants)}"
             self.constants[code] = value
             self.constants[f"{code}_key"] = canon(value)
-        return Expr(code, kind_of(value), defined=True, constant=True, value=value)
+        return Expr(code, kind_of(value), defined=True, constant=True, value=value, item=item_kind(value))
 
 
 def literal(value: Any) -> str | None:
@@ -50,6 +59,12 @@ def literal(value: Any) -> str | None:
     return None
 
 
+def item_kind(value: Any) -> str:
+    """The kind of all items of an array or a set, "" if there is no such kind."""
+    kinds = set(map(kind_of, value if type(value) is list else value.values() if type(value) is RegoSet else ()))
+    return kinds.pop() if len(kinds) == 1 else ""
+
+
 def kind_of(value: Any) -> str:
     if value is None:
         return "null"
@@ -60,6 +75,8 @@ def kind_of(value: Any) -> str:
 
 def canonical(expr: Expr) -> str:
     """The canonical key of the value."""
+    if expr.key:
+        return expr.key
     if expr.kind in {"string", "number"}:
         return expr.code
     if expr.constant and expr.kind in {"array", "object", "set"}:

@@ -11,7 +11,7 @@ from apps.decision.rego.plan import Block, Local, Statement
 
 _TARGETS = ("target", "result")
 # Fields that name a variable by its bare number and read it.
-_BARE_READS = {
+BARE_READS = {
     "IsDefinedStmt": ("source",),
     "IsUndefinedStmt": ("source",),
     "ReturnLocalStmt": ("source",),
@@ -34,7 +34,7 @@ Place = tuple[int, ...]  # alternating statement and block numbers from the root
 
 
 def reads(statement: Statement) -> Iterator[int]:
-    for name in _BARE_READS.get(statement.kind, ()):
+    for name in BARE_READS.get(statement.kind, ()):
         value = statement.fields[name]
         if type(value) is int:
             yield value
@@ -74,7 +74,7 @@ def analyse(blocks: Sequence[Block], params: Sequence[int]) -> Usage:
     usage = Usage()
     read_at: dict[int, list[Place]] = {}
     written_at: dict[int, list[Place]] = {}
-    for place, statement in _places(blocks, ()):
+    for place, statement in places(blocks, ()):
         for local in reads(statement):
             read_at.setdefault(local, []).append(place)
         for local in writes(statement):
@@ -89,22 +89,22 @@ def analyse(blocks: Sequence[Block], params: Sequence[int]) -> Usage:
         if local in params:
             continue
         readers = read_at.get(local, [])
-        if len(writers) == 1 and all(_dominates(writers[0], reader) for reader in readers):
+        if len(writers) == 1 and all(dominates(writers[0], reader) for reader in readers):
             usage.simple.add(local)
         elif readers:
             usage.resets.setdefault(_first_common(writers + readers), []).append(local)
     return usage
 
 
-def _places(blocks: Sequence[Block], prefix: Place) -> Iterator[tuple[Place, Statement]]:
+def places(blocks: Sequence[Block], prefix: Place) -> Iterator[tuple[Place, Statement]]:
     for number, block in enumerate(blocks):
         for index, statement in enumerate(block):
             place = (*prefix, number, index)
             yield place, statement
-            yield from _places(statement.blocks, place)
+            yield from places(statement.blocks, place)
 
 
-def _dominates(writer: Place, reader: Place) -> bool:
+def dominates(writer: Place, reader: Place) -> bool:
     depth = len(writer)
     return reader[: depth - 1] == writer[:-1] and len(reader) >= depth and reader[depth - 1] > writer[-1]
 

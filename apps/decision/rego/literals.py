@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from apps.decision.rego.emit import Writer
 from apps.decision.rego.exprs import Expr, canonical
 from apps.decision.rego.flow import MUTATIONS, reads
-from apps.decision.rego.plan import Block, Statement, walk
+from apps.decision.rego.plan import Block, Local, Statement, walk
 from apps.decision.rego.values import canon, make_set
 
 _MAKERS = {
@@ -13,6 +13,9 @@ _MAKERS = {
     "MakeSetStmt": ("set", "SetAddStmt"),
     "MakeObjectStmt": ("object", "ObjectInsertStmt"),
 }
+
+# A member of so few is compared with one after the other.
+_FEW = 4
 
 
 @dataclass(slots=True)
@@ -92,8 +95,25 @@ class Literals:
             return
         if pending.kind == "array":
             code = f"[{', '.join(value.code for _, value in parts)}]"
+            if self._read_next(target, len(parts)):
+                writer.env[target] = Expr(code, "array", defined=True, parts=tuple(value for _, value in parts))
+                return
         elif pending.kind == "set":
             code = f"RegoSet({{{', '.join(f'{canonical(value)}: {value.code}' for _, value in parts)}}})"
+            if len(parts) <= _FEW and self._read_next(target, len(parts)):
+                writer.env[target] = Expr(code, "set", defined=True, parts=tuple(value for _, value in parts))
+                return
         else:
             code = f"{{{', '.join(f'{canonical(key)}: {value.code}' for key, value in parts if key)}}}"
         writer.assign(target, code, kind=pending.kind, defined=True)
+
+    def _read_next(self, target: int, parts: int) -> bool:
+        """Whether the display is for one call only, which comes next and may do without it."""
+        upcoming = self._writer.upcoming
+        return (
+            upcoming is not None
+            and upcoming.kind == "CallStmt"
+            and upcoming.fields["func"] in {"concat", "internal.member_2"}
+            and upcoming.fields["args"][1] == Local(target)
+            and self._writer.usage.reads[target] == 1 + parts
+        )

@@ -76,6 +76,7 @@ class Program:
             raise EvaluationError(f"there is no entry point {name}")
         world = list(self._template)
         world[0], world[1], world[2] = input, self._data, budget
+        self._code.prepare(world)
         try:
             found = [row["result"] for row in run(world)]
             return [to_json(sized(budget, value)) for value in found] if as_json else found

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
 
-from apps.decision.rego import calls
-from apps.decision.rego.emit import Writer
+from apps.decision.rego.calling import CallWriter
 from apps.decision.rego.errors import Problem, RegoError
 from apps.decision.rego.exprs import Expr, canonical, same
+from apps.decision.rego.facts import step
 from apps.decision.rego.flow import Place, writes
 from apps.decision.rego.literals import Literals
 from apps.decision.rego.plan import Block, Local, Statement, walk
@@ -16,7 +16,7 @@ from apps.decision.rego.plan import Block, Local, Statement, walk
 _CAPITAL: Final = re.compile(r"(?<!^)([A-Z])")
 
 
-class FunctionWriter(Writer):
+class FunctionWriter(CallWriter):
     """Statements write themselves in `_write_<kind>`."""
 
     _literals: Literals | None = None
@@ -78,6 +78,9 @@ class FunctionWriter(Writer):
         test = "if" if source.defined else "elif"
         rivals = [writer for writer in self.usage.written[target] if writer.kind == "AssignVarOnceStmt"]
         if len(rivals) == 1 and not any(part.kind == "ScanStmt" for part in self.around(place)):
+            only = all(writer.kind in {"ResetLocalStmt", statement.kind} for writer in self.usage.written[target])
+            if only and target == self.result and source.constant and self.indent == 1 and self.slot:
+                self.answer = source
             self.line(f"{test} True: v{target} = {source.code}")
         else:
             self.line(f"{test} v{target} is U: v{target} = {source.code}")
@@ -89,22 +92,55 @@ class FunctionWriter(Writer):
 
     def _write_len(self, statement: Statement, place: Place) -> None:
         source = self.needs(statement.fields["source"])
-        self.guard(f"type({source.code}) in (list, dict, RegoSet, str)")
+        if source.kind not in {"array", "object", "set", "string"}:
+            self.guard(f"type({source.code}) in (list, dict, RegoSet, str)")
         self.assign(statement.fields["target"], f"len({source.code})", kind="number", defined=True)
 
     def _write_dot(self, statement: Statement, place: Place) -> None:
         target = statement.fields["target"]
+        if self._looked_up(statement):
+            return
         source, key = self.operand(statement.fields["source"]), self.operand(statement.fields["key"])
-        if key.constant and key.kind == "string":
+        if source.kind == "array" and type(key.value) is int and key.value >= 0:
+            code = f"{source.code}[{key.value}] if len({source.code}) > {key.value} else U"
+        elif key.constant and key.kind == "string":
             code = f"{source.code}.get({key.code}, U)"
             if source.kind != "object":
                 code += f" if type({source.code}) is dict else dot({source.code}, {key.code})"
         else:
             code = f"{'dot_base' if self._is_base(statement) else 'dot'}({source.code}, {key.code})"
-        self.assign(target, f"copied({code})" if target in self.usage.mutated else code)
+        if target in self.usage.mutated:
+            self.assign(target, f"copied({code})")
+        else:
+            self.assign(target, code, kind=source.item if source.kind == "array" else "")
         if self._is_base(statement) and target in self.usage.simple:
             self.base.add(target)
         self._defined(target)
+
+    def _looked_up(self, statement: Statement) -> bool:
+        """Whether the value lies in the world already, or is only the way to one that does."""
+        path = step(statement, {0: (), **{local: path for local, (_, path) in self.paths.items()}})
+        target = statement.fields["target"]
+        if path is None or target not in self.usage.simple or target in self.usage.mutated:
+            return False
+        source = statement.fields["source"].index
+        world = self.paths[source][0] if source else self.world
+        self.paths[target] = (world, path)
+        following = self.upcoming
+        if (
+            following is not None
+            and self.usage.reads.get(target) == 1
+            and step(following, {target: path}) in self.names.paths
+        ):
+            end = following.fields["target"]
+            if end in self.usage.simple and end not in self.usage.mutated:
+                return True
+        if path not in self.names.paths:
+            return False
+        self.line(f"v{target} = {world}[{self.names.paths[path]}]")
+        self.bind(target, "", defined=False)
+        self._defined(target)
+        return True
 
     def _is_base(self, statement: Statement) -> bool:
         source = statement.fields["source"]
@@ -114,10 +150,6 @@ class FunctionWriter(Writer):
         fields = statement.fields
         a, b = (self.needs(Local(fields[name])) for name in ("a", "b"))
         self.assign(fields["target"], f"merge({a.code}, {b.code})", defined=True)
-
-    def _defined(self, target: int) -> None:
-        self.guard(f"v{target} is not U")
-        self.know(target)
 
     # --- collections
 
@@ -149,22 +181,33 @@ class FunctionWriter(Writer):
         self.guard(f"{self.local(statement.fields['source']).code} is U")
 
     def _write_is_array(self, statement: Statement, place: Place) -> None:
-        self.guard(f"type({self.operand(statement.fields['source']).code}) is list")
+        self._of_kind(statement, "list", "array")
 
     def _write_is_object(self, statement: Statement, place: Place) -> None:
-        self.guard(f"type({self.operand(statement.fields['source']).code}) is dict")
+        self._of_kind(statement, "dict", "object")
 
     def _write_is_set(self, statement: Statement, place: Place) -> None:
-        self.guard(f"type({self.operand(statement.fields['source']).code}) is RegoSet")
+        self._of_kind(statement, "RegoSet", "set")
+
+    def _of_kind(self, statement: Statement, name: str, kind: str) -> None:
+        source = statement.fields["source"]
+        expr = self.operand(source)
+        if expr.kind != kind or not expr.defined:
+            self.guard(f"type({expr.code}) is {name}")
+        if type(source) is Local:
+            self.know(source.index, kind)
 
     def _write_equal(self, statement: Statement, place: Place) -> None:
         a, b = self.needs(statement.fields["a"]), self.needs(statement.fields["b"])
         self.guard(same(a, b))
+        for side, other in ((statement.fields["a"], b), (statement.fields["b"], a)):
+            if type(side) is Local and other.kind == "string":
+                self.know(side.index, "string")
 
     def _write_not_equal(self, statement: Statement, place: Place) -> None:
         a, b = self.needs(statement.fields["a"]), self.needs(statement.fields["b"])
         if b.constant and b.value is False:
-            if not a.constant:
+            if not a.constant and a.kind in {"", "boolean"}:
                 self.guard(a.code if a.kind == "boolean" else f"{a.code} is not False")
             elif a.value is False:
                 self.guard("False")
@@ -189,20 +232,48 @@ class FunctionWriter(Writer):
         fields, body = statement.fields, statement.blocks[0]
         source = self.local(fields["source"])
         needs_key = fields["key"] in self.usage.used
+        if (
+            source.defined
+            and not needs_key
+            and (source.kind == "array" or (source.kind == "set" and not _order_matters(statement)))
+        ):
+            self._scan_known(source, fields["value"], body, place)
+            return
         name = f"scan_{'items' if needs_key else 'values'}{'_sorted' if _order_matters(statement) else ''}"
         found = self.fresh("s")
         self.line(f"{found} = {name}({self.world}[2], {source.code})")
         self.guard(f"{found} is not None")
         key = f"v{fields['key']}, " if needs_key else ""
         self.line(f"for {key}v{fields['value']} in {found}:")
-        indent, leave, known = self.indent, self.leave, set(self.defined)
+        self._loop((fields["key"], fields["value"]), body, place)
+
+    def _scan_known(self, source: Expr, value: int, body: Block, place: Place) -> None:
+        """A loop over what is known to be an array or a set. The keys of a set's members are at hand."""
+        if source.constant:
+            self.charge(str(len(source.value)))
+        else:
+            self.line(f"if {source.code}:")
+            self.indent += 1
+            self.charge(f"len({source.code})")
+        if source.kind == "array" or source.item == "string":
+            self.line(f"for v{value} in {source.code}:")
+            self._loop((value,), body, place, item=source.item)
+        else:
+            key = self.fresh("q")
+            self.line(f"for {key}, v{value} in {source.code}.items():")
+            self._loop((value,), body, place, key=key)
+        self.indent -= not source.constant
+
+    def _loop(self, bound: Sequence[int], body: Block, place: Place, *, key: str = "", item: str = "") -> None:
+        indent, leave, known, env = self.indent, self.leave, set(self.defined), dict(self.env)
         self.indent, self.leave = indent + 1, "continue"
-        for local in (fields["key"], fields["value"]):
-            self.bind(local, "", defined=True)
+        for local in bound:
+            self.bind(local, item, defined=True, key=key)
         self.statements(body, (*place, 0))
         self.line("pass")
         self.indent, self.leave = indent, leave
         self.defined &= known
+        self.env = env
 
     def _write_with(self, statement: Statement, place: Place) -> None:
         fields = statement.fields
@@ -213,6 +284,7 @@ class FunctionWriter(Writer):
         self.world = self.fresh("w")
         path = "".join(f"{part!r}, " for part in fields.get("path", ()))
         self.line(f"{self.world} = with_value({world}, {fields['local']}, ({path}), {value.code})")
+        self.line(f"prepare({self.world})")
         for local in (0, 1):
             name = self.fresh("d")
             self.line(f"{name} = {self.world}[{local}]")
@@ -228,51 +300,6 @@ class FunctionWriter(Writer):
         if self.slot:
             self.line(f"w[{self.slot}] = {value.code}")
         self.line(f"return {value.code}")
-
-    # --- calls
-
-    def _write_call(self, statement: Statement, place: Place) -> None:
-        name, result = statement.fields["func"], statement.fields["result"]
-        if name in self.names.functions:
-            self._call_planned(statement, *self.names.functions[name])
-            return
-        args = [self.needs(operand) for operand in statement.fields["args"]]
-        condition = calls.condition(name, args)
-        if condition is not None:
-            upcoming = self.upcoming
-            if (
-                upcoming is not None
-                and result in self.usage.simple
-                and self.usage.reads[result] == 1
-                and upcoming.kind == "NotEqualStmt"
-                and upcoming.fields["a"] == Local(result)
-                and upcoming.fields["b"] is False
-            ):
-                self.env[result] = Expr(f"({condition})", "boolean", defined=True)
-            else:
-                self.assign(result, condition, kind="boolean", defined=True)
-            return
-        self.line(f"try: v{result} = {calls.call(self.names, name, args, self.world)}")
-        self.line(f"except BuiltinError as error: v{result} = failed({self.world}[2], error)")
-        self.bind(result, "", defined=False)
-        self._defined(result)
-
-    def _call_planned(self, statement: Statement, function: str, slot: int) -> None:
-        result = statement.fields["result"]
-        if slot:
-            self.line(f"v{result} = {self.world}[{slot}]")
-            self.line(f"if v{result} is M: v{result} = {function}({self.world})")
-        else:
-            args = [self.needs(operand).code for operand in statement.fields["args"][2:]]
-            self.line(f"v{result} = {function}({', '.join([self.world, *args])})")
-        self.bind(result, "", defined=False)
-        self._defined(result)
-
-    def _write_call_dynamic(self, statement: Statement, place: Place) -> None:
-        fields = statement.fields
-        path = "".join(f"{self.needs(operand).code}, " for operand in fields["path"])
-        self.assign(fields["result"], f"call_dynamic({self.world}, RULES, ({path}))")
-        self._defined(fields["result"])
 
 
 def _repeated(blocks: Sequence[Block]) -> set[int]:

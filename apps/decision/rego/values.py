@@ -168,7 +168,10 @@ def to_json(value: Value) -> Any:
     if kind is list:
         return [to_json(item) for item in value]
     if kind is dict:
-        return {json_key(key): to_json(item) for key, item in value.items()}
+        return {
+            key if type(key) is str else json_key(key): item if type(item) is str else to_json(item)
+            for key, item in value.items()
+        }
     if kind is RegoSet:
         return [to_json(item) for item in members(value)]
     return value

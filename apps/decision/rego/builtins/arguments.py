@@ -85,6 +85,12 @@ def bounded_text(size: int) -> None:
         raise EvaluationError("a built-in's answer is too large")
 
 
+def bounded(text: str) -> str:
+    """Text that has been put together, if it is not too long."""
+    bounded_text(len(text))
+    return text
+
+
 def bounded_items(size: int) -> None:
     if size > MAX_ITEMS:
         raise EvaluationError("a built-in's answer is too large")

@@ -201,9 +201,13 @@ def walk(budget: Budget, value: Value) -> list[Value]:
     stack: list[tuple[list[Value], Value]] = [([], value)]
     while stack:
         path, node = stack.pop()
-        budget.charge(1 + len(path))
+        budget.left -= 1 + len(path)
+        if budget.left < 0:
+            budget.refill()
         found.append([path, node])
         below: Iterable[tuple[Value, Value]] = ()
+        if not node or type(node) is str:
+            continue
         if type(node) is dict:
             below = [(thaw(key), item) for key, item in entries(node)]
         elif type(node) is list:

@@ -30,7 +30,9 @@ def compiled(pattern: Value, position: int) -> Any:
 
 
 def match(pattern: Value, text: Value) -> bool:
-    return compiled(pattern, 1).search(string(text, 2)) is not None
+    expression = compiled(pattern, 1)
+    # As bytes, because where it matches is not asked, and counting characters would cost more than the search.
+    return expression.search(string(text, 2).encode()) is not None
 
 
 def is_valid(pattern: Value) -> bool:

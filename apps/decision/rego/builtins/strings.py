@@ -141,7 +141,12 @@ def trim_space(text: Value) -> str:
 
 
 def _texts(value: Value, position: int) -> tuple[str, ...]:
-    return (value,) if type(value) is str else tuple(strings(value, position))
+    if type(value) is str:
+        return (value,)
+    # The order does not matter here. Members that are text are their own keys.
+    if type(value) is RegoSet and set(map(type, value)) <= {str}:
+        return tuple(value)
+    return tuple(strings(value, position))
 
 
 def any_prefix(search: Value, base: Value) -> bool:

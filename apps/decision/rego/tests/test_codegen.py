@@ -49,6 +49,26 @@ def test_it_never_runs_a_policys_text(compiler: Compiler, text: str) -> None:
         ("p := x if [x, {`a`: [_, 2]}] = input", [5, {"a": [1, 2]}], 5),
         ("p if { not input.a.b.c }", {"a": 1}, True),
         ("p := $`{input.x}-{input.y}`", {"x": 1}, "1-<undefined>"),
+        # Built-ins that are written out fail as the functions do.
+        ("p := [f | some x in input; f := {y | y := startswith(x, `a`)}]", ["ab", 1, "b"], [[True], [], [False]]),
+        ("p := [f | some x in input; f := {y | y := concat(`-`, [x, `b`])}]", ["a", 1], [["a-b"], []]),
+        ("p := [f | some x in input; f := {y | y := count(split(x, `:`)) - 1}]", ["a:b", 1], [[1], []]),
+        ("p if not startswith(1, `a`)", None, True),
+        ("p if not concat(``, [`a`, 1])", None, True),
+        ("p := split(`a:b`, ``)", None, ["a", ":", "b"]),
+        ("p := [x | some x in [1, 1.0, true, `1`]; x in {input, 2}]", 1, [1, 1.0]),
+        ("p if { some [x, y] in input; x == y }", [["a"], ["b", "c"], "dd", ["e", "e"]], True),
+        ("p := {x | some x in input; strings.any_prefix_match({x, `q`}, {`a`, `b`})}", ["ab", "c"], ["ab"]),
+        ("p if not strings.any_prefix_match({1, `a`}, `a`)", None, True),
+        # A part of the input that several rules ask for, beside another input.
+        (
+            "r if input.a.b == `x`\ns := input.a.b\np := [r, s, t, u] if {\n\tu := s with input.a.b as 2\n"
+            "\tt := input.a.b with input as {`a`: {`b`: 3}}\n}",
+            {"a": {"b": "x"}},
+            [True, "x", 3, 2],
+        ),
+        ("k := {`a`, `b`}\np := [x | some x in k; k[input]]", "b", ["a", "b"]),
+        ("k := {`a`, `b`}\np := [x | some x in k; k[input]]", "c", []),
     ],
 )
 def test_it_means_what_rego_means(compiler: Compiler, body: str, input: Any, answer: Any) -> None:
