@@ -20,7 +20,7 @@ class CallWriter(Writer):
             return
         args = [self.needs(operand) for operand in statement.fields["args"]]
         kind = calls.ANSWERS.get(name, "")
-        code, tests = calls.written_out(name, args)
+        code, tests = calls.written_out(self.names, name, args)
         if code is not None and not tests:
             if kind == "boolean" and self._is_condition(result):
                 self.env[result] = Expr(f"({code})", "boolean", defined=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from apps.decision.rego.builtins import arguments, comparison
+from apps.decision.rego.builtins import arguments, comparison, regex
 from apps.decision.rego.builtins.table import DEEP, NEEDS_BUDGET
 from apps.decision.rego.exprs import Expr, Names, canonical, same, sized
 
@@ -26,6 +26,7 @@ ANSWERS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("count", "plus", "mul", "div"), "number"),
     **dict.fromkeys(("split", "walk", "regex.find_all_string_submatch_n"), "array"),
 }
+_AFFIXES: Final = {"strings.any_prefix_match": "startswith", "strings.any_suffix_match": "endswith"}
 _PYTHON: Final[Mapping[str, str]] = {
     "startswith": "{0}.startswith({1})",
     "endswith": "{0}.endswith({1})",
@@ -44,7 +45,7 @@ NAMESPACE: Final[Mapping[str, Any]] = {
 }
 
 
-def written_out(name: str, args: Sequence[Expr]) -> tuple[str | None, Sequence[str]]:
+def written_out(names: Names, name: str, args: Sequence[Expr]) -> tuple[str | None, Sequence[str]]:
     """The call without its function, and what has to hold for that: else the function is needed, for its error.
 
     All arguments are defined.
@@ -61,6 +62,13 @@ def written_out(name: str, args: Sequence[Expr]) -> tuple[str | None, Sequence[s
     if name == "concat" and args[1].parts and type(args[0].value) is str and args[1].kind == "array":
         glue = f" + {args[0].code} + " if args[0].value else " + "
         return f"bounded({glue.join(part.code for part in args[1].parts)})", _untyped(args[1].parts)
+    if name == "regex.match" and args[0].constant and regex.is_valid(args[0].value):
+        # As in the function of this name.
+        expression = names.kept(regex.compiled(args[0].value, 1))
+        return f"{expression}.search({args[1].code}.encode()) is not None", _untyped(args[1:])
+    if name in _AFFIXES and args[1].constant and args[1].item == "string" and args[0].kind in {"", "string"}:
+        texts = names.kept(tuple(args[1].value))
+        return f"{args[0].code}.{_AFFIXES[name]}({texts})", _untyped(args[:1])
     if name == "count" and args[0].kind in {"string", "array", "object", "set"}:
         return f"len({args[0].code})", ()
     if name in {"plus", "minus"} and type(args[1].value) is int and args[0].kind == "number":

@@ -39,6 +39,12 @@ class Names:
     def builtin(self, name: str) -> str:
         return self.builtins.setdefault(name, f"b{len(self.builtins)}")
 
+    def kept(self, value: Any) -> str:
+        """The name of an object that is no value of Rego."""
+        code = f"o{len(self.constants)}"
+        self.constants[code] = value
+        return code
+
     def constant(self, value: Any) -> Expr:
         code = literal(value)
         if code is None:

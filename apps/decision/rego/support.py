@@ -63,6 +63,9 @@ class Budget:
         self._rest -= self.left
 
 
+_HOLDING: Final = frozenset({list, dict, RegoSet})
+
+
 def sized(budget: Budget, value: Value) -> Value:
     """The value, its size charged: what is about to be walked may hold the same part many times over."""
     kind = type(value)
@@ -75,8 +78,7 @@ def sized(budget: Budget, value: Value) -> Value:
         if budget.left < 0:
             budget.refill()
         for item in node if type(node) is list else node.values():
-            kind = type(item)
-            if kind is list or kind is dict or kind is RegoSet:
+            if type(item) is not str and type(item) in _HOLDING:
                 waiting.append(item)
     return value
 

@@ -151,11 +151,15 @@ def _texts(value: Value, position: int) -> tuple[str, ...]:
 
 def any_prefix(search: Value, base: Value) -> bool:
     starts = _texts(base, 2)
+    if type(search) is str:
+        return search.startswith(starts)
     return any(text.startswith(starts) for text in _texts(search, 1))
 
 
 def any_suffix(search: Value, base: Value) -> bool:
     ends = _texts(base, 2)
+    if type(search) is str:
+        return search.endswith(ends)
     return any(text.endswith(ends) for text in _texts(search, 1))
 
 
