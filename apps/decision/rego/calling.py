@@ -62,8 +62,9 @@ class CallWriter(Writer):
             self.line(f"v{result} = {self.world}[{slot}]")
             self.line(f"if v{result} is M: v{result} = {function}({self.world})")
         else:
-            args = [self.needs(operand).code for operand in statement.fields["args"][2:]]
-            self.line(f"v{result} = {function}({', '.join([self.world, *args])})")
+            args = [self.needs(operand) for operand in statement.fields["args"][2:]]
+            self.names.calls(statement.fields["func"], [arg.kind for arg in args])
+            self.line(f"v{result} = {function}({', '.join([self.world, *(arg.code for arg in args)])})")
         if statement.fields["func"] in self.names.sets:
             self.bind(result, "set", defined=True)
             return

@@ -5,7 +5,7 @@ The source is built from numbers, literals and names of this package only: no te
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from apps.decision.rego import calls, support
 from apps.decision.rego.builtins.table import BUILTINS
@@ -18,6 +18,8 @@ from apps.decision.rego.values import UNDEFINED, RegoSet, canon, equal
 
 Entrypoint: TypeAlias = Callable[[support.World], list[Any]]
 
+# How often a plan is written again at most.
+_AGAIN: Final = 2
 _NAMESPACE: Mapping[str, Any] = {
     "U": UNDEFINED,
     "M": support.MISSING,
@@ -54,15 +56,23 @@ class Code:
 
 
 def generate(plan: Plan) -> Code:
-    """Twice where rules turn out to be constants: what asks for them then need not."""
-    answers: dict[str, Any] = {}
-    code = _generate(plan, answers)
-    return _generate(plan, answers) if answers else code
+    """Written again while writing shows more about the plan, such as rules that are constants."""
+    names, lines, size = _write(plan, Names())
+    for _ in range(_AGAIN):
+        if names.answers.keys() == names.found_answers.keys() and names.given == names.found_given:
+            break
+        names, lines, size = _write(plan, Names(answers=names.found_answers, given=names.found_given))
+    source = "\n".join(lines) + "\n"
+    namespace = _run(source, names)
+    rules = namespace["RULES"]
+    for function in plan.functions.values():
+        if len(function.params) == 2 and function.path[0] == "g0":
+            rules[function.path[1:]] = namespace[names.functions[function.name][0]]
+    entrypoints = {name: namespace[code] for name, code in names.entrypoints.items()}
+    return Code(entrypoints, namespace["prepare"], size, source)
 
 
-def _generate(plan: Plan, answers: dict[str, Any]) -> Code:
-    """`answers` are the constant rules known so far; those found are added."""
-    names = Names(answers=dict(answers))
+def _write(plan: Plan, names: Names) -> tuple[Names, list[str], int]:
     slots = support.FIRST_SLOT
     for number, function in enumerate(plan.functions.values()):
         is_rule = len(function.params) == 2
@@ -76,21 +86,15 @@ def _generate(plan: Plan, answers: dict[str, Any]) -> Code:
     lines = _prepare(names)
     for function in plan.functions.values():
         writer = FunctionWriter(names, names.functions[function.name][0], function.params, function.blocks)
-        lines += writer.function(names.functions[function.name][1], function.result)
+        kinds = names.given.get(function.name, ())
+        lines += writer.function(names.functions[function.name][1], function.result, kinds)
         if writer.answer is not None:
-            answers[function.name] = writer.answer.value
+            names.found_answers[function.name] = writer.answer.value
     for number, (name, blocks) in enumerate(plan.entrypoints.items()):
         writer = FunctionWriter(names, f"e{number}", (0, 1), blocks)
         lines += writer.entrypoint()
         names.entrypoints[name] = f"e{number}"
-    source = "\n".join(lines) + "\n"
-    namespace = _run(source, names)
-    rules = namespace["RULES"]
-    for function in plan.functions.values():
-        if len(function.params) == 2 and function.path[0] == "g0":
-            rules[function.path[1:]] = namespace[names.functions[function.name][0]]
-    entrypoints = {name: namespace[code] for name, code in names.entrypoints.items()}
-    return Code(entrypoints, namespace["prepare"], slots, source)
+    return names, lines, slots
 
 
 def _prepare(names: Names) -> list[str]:

@@ -40,13 +40,15 @@ class Writer:
 
     # --- whole functions
 
-    def function(self, slot: int, result: int) -> list[str]:
+    def function(self, slot: int, result: int, kinds: Sequence[str] = ()) -> list[str]:
+        """A rule, which has a slot, or a function, the kinds of whose arguments may be known."""
         self.slot, self.result = slot, result
         self.early = self._early_answer()
         arguments = [f"v{local}" for local in self.params[2:]]
         self.line(f"def {self.name}({', '.join(['w', *arguments])}):")
         self.indent = 1
-        self.env.update({local: Expr(f"v{local}", defined=True) for local in self.params[2:]})
+        for local, kind in zip(self.params[2:], kinds or [""] * len(self.params), strict=False):
+            self.env[local] = Expr(f"v{local}", kind, defined=True)
         # What calls nothing is paid for by its caller.
         if not slot and any(s.kind.startswith("Call") and self._planned(s) for s in walk(self.blocks)):
             self.charge("1")

@@ -1,6 +1,7 @@
 """Python expressions for values known while code is generated: what they are called, and what is known about them."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,10 +35,19 @@ class Names:
     constants: dict[str, Any] = field(default_factory=dict)
     paths: dict[tuple[str, ...], int] = field(default_factory=dict)  # path into the input → slot of what lies there
     sets: set[str] = field(default_factory=set)  # rules that always answer with a set
-    answers: dict[str, Any] = field(default_factory=dict)  # rules that always answer with the same constant
+    # What an earlier writing of the plan has shown, and what this one shows:
+    answers: Mapping[str, Any] = field(default_factory=dict)  # rules that always answer with the same constant
+    given: Mapping[str, Sequence[str]] = field(default_factory=dict)  # kinds of what functions are called with
+    found_answers: dict[str, Any] = field(default_factory=dict)
+    found_given: dict[str, Sequence[str]] = field(default_factory=dict)
 
     def builtin(self, name: str) -> str:
         return self.builtins.setdefault(name, f"b{len(self.builtins)}")
+
+    def calls(self, name: str, kinds: Sequence[str]) -> None:
+        """A function is called with such arguments; a kind is known if all calls agree about it."""
+        known = self.found_given.get(name, kinds)
+        self.found_given[name] = [one if one == other else "" for one, other in zip(known, kinds, strict=True)]
 
     def kept(self, value: Any) -> str:
         """The name of an object that is no value of Rego."""
