@@ -62,6 +62,9 @@ def written_out(names: Names, name: str, args: Sequence[Expr]) -> tuple[str | No
     if name == "concat" and args[1].parts and type(args[0].value) is str and args[1].kind == "array":
         glue = f" + {args[0].code} + " if args[0].value else " + "
         return f"bounded({glue.join(part.code for part in args[1].parts)})", _untyped(args[1].parts)
+    if name == "replace" and all(arg.constant for arg in args[1:]) and len(args[2].value) <= len(args[1].value) > 0:
+        # What cannot grow need not be measured.
+        return f"{args[0].code}.replace({args[1].code}, {args[2].code})", _untyped(args)
     if name == "regex.match" and args[0].constant and regex.is_valid(args[0].value):
         # As in the function of this name.
         expression = names.kept(regex.compiled(args[0].value, 1))

@@ -134,12 +134,25 @@ SORT_KEY: Final[Callable[[Value], Any]] = cmp_to_key(compare)
 
 
 def ordered(items: Iterable[Value]) -> list[Value]:
-    """The items in Rego's order. Strings alone and integers alone sort natively, which is most sets there are."""
+    """The items in Rego's order. Strings, integers and objects of text sort natively, which is most sets there are."""
     values = list(items)
+    if len(values) < 2:
+        return values
     kinds = set(map(type, values))
-    if len(kinds) <= 1 and (str in kinds or int in kinds):
-        return sorted(values)
+    if len(kinds) == 1:
+        if str in kinds or int in kinds:
+            return sorted(values)
+        if dict in kinds and all(map(_is_text, values)):
+            return sorted(values, key=_sorted_items)
     return sorted(values, key=SORT_KEY)
+
+
+def _is_text(value: dict[Key, Value]) -> bool:
+    return all(type(key) is str is type(item) for key, item in value.items())
+
+
+def _sorted_items(value: dict[str, str]) -> list[tuple[str, str]]:
+    return sorted(value.items())
 
 
 def members(value: RegoSet) -> list[Value]:

@@ -108,22 +108,27 @@ def product(value: Value) -> int | float:
     return result
 
 
+def _items(value: Value) -> list[Value]:
+    """The items of an array or a set, in no order."""
+    return list(value.values()) if type(value) is RegoSet else items(value)
+
+
 def maximum(value: Value) -> Value:
-    found = items(value)
+    found = _items(value)
     if not found:
         raise BuiltinError("empty collection")
     return ordered(found)[-1]
 
 
 def minimum(value: Value) -> Value:
-    found = items(value)
+    found = _items(value)
     if not found:
         raise BuiltinError("empty collection")
     return ordered(found)[0]
 
 
 def sort(value: Value) -> list[Value]:
-    return ordered(items(value))
+    return ordered(_items(value))
 
 
 def all_true(value: Value) -> bool:

@@ -191,7 +191,9 @@ def test_it_keeps_equality_order_and_keys_in_agreement(a: Any, b: Any) -> None:
     assert equal(thaw(canon(a)), a)
 
 
-@given(st.lists(values, max_size=5))
+@given(
+    st.lists(values, max_size=5) | st.lists(st.dictionaries(st.text("aé😀", max_size=2), st.text("aé😀", max_size=2)))
+)
 def test_it_orders_values_totally(items: list[Any]) -> None:
     found = ordered(items)
     assert all(compare(first, second) <= 0 for first, second in pairwise(found))

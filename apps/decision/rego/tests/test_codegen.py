@@ -60,6 +60,13 @@ def test_it_never_runs_a_policys_text(compiler: Compiler, text: str) -> None:
         ("p if { some [x, y] in input; x == y }", [["a"], ["b", "c"], "dd", ["e", "e"]], True),
         ("p := {x | some x in input; strings.any_prefix_match({x, `q`}, {`a`, `b`})}", ["ab", "c"], ["ab"]),
         ("p if not strings.any_prefix_match({1, `a`}, `a`)", None, True),
+        ("p := [f | some x in input; f := {y | y := replace(x, `ab`, `c`)}]", ["abab", 1], [["cc"], []]),
+        ("p := replace(input, ``, `-`)", "ab", "-a-b-"),
+        (
+            "p := [max(s), min(s), sort(s)] if s := {o | some o in input}",
+            [{"b": "x"}, {"a": "y"}, {"a": "x", "c": ""}],
+            [{"b": "x"}, {"a": "x", "c": ""}, [{"a": "x", "c": ""}, {"a": "y"}, {"b": "x"}]],
+        ),
         # A part of the input that several rules ask for, beside another input.
         (
             "r if input.a.b == `x`\ns := input.a.b\np := [r, s, t, u] if {\n\tu := s with input.a.b as 2\n"
