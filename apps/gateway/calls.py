@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from apps.decision.types import JSON, Action, Agent, Call, Requester, Server
+from apps.decision.types import JSON, Action, Call, Server
 from apps.gateway.messages import Message
 from apps.gateway.methods import Method
 from apps.gateway.verbs import verb_of
@@ -101,34 +101,6 @@ def _plain_uri(kind: str, value: str) -> str:
         except ValueError:
             return value
     return value
-
-
-def document(call: Call, agent: Agent, requester: Requester, arguments: JSON) -> dict[str, JSON]:
-    """What the policy reads. `arguments` are those that would be forwarded."""
-    return {
-        "agent": {
-            "id": agent.id,
-            "name": agent.name,
-            "status": agent.status,
-            "roles": list(agent.roles),
-            "permissions": list(agent.permissions),
-            "risk_tier": agent.risk_tier,
-        },
-        "request": {
-            "method": call.method,
-            "tool_name": call.tool,
-            "action": call.action.value,
-            "resource": call.resource,
-            "resource_kind": call.resource_kind,
-            "resource_count": call.resource_count,
-            "parameters": arguments if isinstance(arguments, dict) else {},
-            "mcp_server": call.server,
-        },
-        "context": {},
-        "requester": {"id": requester.id, "channel": requester.channel, "verified": requester.verified},
-        "workflow_session": None,
-        "delegation": None,
-    }
 
 
 def subscribed(message: Message) -> tuple[str, ...]:

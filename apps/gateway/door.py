@@ -4,6 +4,7 @@ Nothing about why a token was refused leaves this place but the OAuth error code
 """
 
 import re
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -80,6 +81,7 @@ class Door:
             kill_switch=gathered.kill_switch,
             calls_this_minute=gathered.calls_this_minute,
             calls_in_session=gathered.calls_in_session,
+            now=datetime.now(UTC),
         )
         return Request(schema, facts, claims, headers, pairs, receive, send, session_id, session)
 

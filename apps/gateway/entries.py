@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from apps.audit.ids import new_id
+from apps.audit.payload import Kept
 from apps.decision.events import Entry, EventKind
 from apps.decision.scan.scanner import strongest
 from apps.decision.types import JSON, Call, Decision, Finding
 from apps.gateway.context import Request
 
 
-def decision_entry(request: Request, call: Call, decision: Decision, payload: JSON, kind: EventKind) -> Entry:
+def decision_entry(request: Request, call: Call, decision: Decision, kept: Kept, kind: EventKind) -> Entry:
     facts = request.facts
     agent, requester, findings = facts.caller.agent, facts.requester, decision.findings
     return Entry(
@@ -38,8 +39,8 @@ def decision_entry(request: Request, call: Call, decision: Decision, payload: JS
         dlp_findings=tuple(_finding(finding) for finding in findings) if findings else (),
         dlp_action=strongest(findings).value if findings else "",
         input_hash=call.input_hash,
-        payload=payload,
-        extra={"mcp_session": request.session_id} if request.session_id else {},
+        payload=kept.payload,
+        extra={**kept.extra, **({"mcp_session": request.session_id} if request.session_id else {})},
     )
 
 

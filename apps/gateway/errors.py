@@ -7,6 +7,8 @@ from typing import Final
 
 from apps.decision.errors import (
     AppError,
+    NotAllowed,
+    NotAuthenticated,
     NotFound,
     RateLimited,
     TooLarge,
@@ -54,4 +56,8 @@ def rpc_code(error: AppError) -> int:
         return TOO_LARGE
     if isinstance(error, Unavailable):
         return UNAVAILABLE
+    if isinstance(error, NotAuthenticated):
+        return NOT_AUTHENTICATED
+    if isinstance(error, NotAllowed):
+        return DENIED
     return -32603

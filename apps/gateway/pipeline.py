@@ -5,6 +5,7 @@ Whatever returns from here is in the log already.
 
 from dataclasses import dataclass, replace
 
+from apps.audit.payload import LocalKeys, keep
 from apps.decision import pipeline as judgement
 from apps.decision.events import Entry, EventKind
 from apps.decision.scan.redact import redact
@@ -14,10 +15,10 @@ from apps.gateway.context import Request
 from apps.gateway.io import Io
 from apps.gateway.messages import Message
 from apps.gateway.methods import Care, Method
-from apps.gateway.payloads import payload_of
-from apps.gateway.visibility import could_allow, ruled
+from apps.gateway.visibility import could_allow
 
 _RECORDED = Decision(Effect.ALLOW, "", "", "record")
+_KEYS = LocalKeys()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,15 @@ async def govern(io: Io, request: Request, message: Message) -> Judged:
     if decision is None:
         decision = await _ask(facts, message, method, call, params, findings)
     kind = EventKind.MESSAGE_RECORDED if decision.stage == "record" else EventKind.CALL_DECISION
-    payload = payload_of(facts.book, message.method, sent, clean)
-    entry = entries.decision_entry(request, logged, decision, payload, kind)
+    kept = keep(
+        calls.arguments_of(message.method, sent),
+        findings,
+        facts.book.payload_mode,
+        redact=lambda *_: calls.arguments_of(message.method, clean),
+        provider=_KEYS,
+        context=request.schema,
+    )
+    entry = entries.decision_entry(request, logged, decision, kept, kind)
     await io.record(request.schema, entry)
     hidden = decision.effect is Effect.DENY and await _hidden(facts, message, call, decision)
     return Judged(message, method, params, decision, entry, hidden)
@@ -68,13 +76,14 @@ async def _ask(
     facts: Facts, message: Message, method: Method, call: Call, params: dict[str, JSON], findings: tuple[Finding, ...]
 ) -> Decision:
     """One question to the policy; for a subscription to resources, one per resource, and every one must be allowed."""
-    agent, requester, book = facts.caller.agent, facts.requester, facts.book
     if method.care is Care.DECIDE:
-        arguments = calls.arguments_of(message.method, params) if findings else call.arguments
-        return judgement.conclude(findings, await ruled(book, calls.document(call, agent, requester, arguments)))
+        judged = replace(call, arguments=calls.arguments_of(message.method, params)) if findings else call
+        document = judgement.document(judged, facts, findings)
+        return judgement.conclude(findings, await judgement.ask(facts.book, document))
     for uri in calls.subscribed(message):
-        document = calls.document(calls.of_resource(call, uri), agent, requester, {})
-        decision = judgement.conclude(findings, await ruled(book, document))
+        one = replace(calls.of_resource(call, uri), arguments={})
+        ruling = await judgement.ask(facts.book, judgement.document(one, facts, findings))
+        decision = judgement.conclude(findings, ruling)
         if decision.effect is not Effect.ALLOW:
             return decision
     return Decision(Effect.ALLOW, "", "", "record", findings) if findings else _RECORDED

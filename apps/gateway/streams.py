@@ -2,6 +2,7 @@
 
 from contextlib import aclosing
 
+from apps.audit.payload import Kept
 from apps.decision import pipeline as judgement
 from apps.decision.errors import AppError
 from apps.decision.events import EventKind
@@ -99,7 +100,7 @@ class Streams:
         decision = judgement.screen(call, facts, ()) or Decision(Effect.ALLOW, "", "", "record")
         allowed = decision.effect is Effect.ALLOW
         kind = EventKind.MESSAGE_RECORDED if allowed else EventKind.CALL_DECISION
-        entry = entries.decision_entry(request, call, decision, None, kind)
+        entry = entries.decision_entry(request, call, decision, Kept(), kind)
         await self._io.record(request.schema, entry)
         if not allowed:
             body = error_body(None, DENIED, decision.reason, answers.account(decision, entry.id))

@@ -4,16 +4,10 @@
 of an argument therefore leaves the tool visible, and so does one that asks for approval.
 """
 
-from apps.decision.types import JSON, Call, Effect, Facts, Rulebook, Ruling
+from apps.decision import pipeline as judgement
+from apps.decision.types import JSON, Call, Effect, Facts
 from apps.gateway import calls, methods
 from apps.gateway.methods import Listing
-
-
-async def ruled(book: Rulebook, document: JSON) -> Ruling:
-    """One question to the policy: in this process, or to a sidecar where one is configured."""
-    if book.authorize_async is None:
-        return book.authorize(document)
-    return await book.authorize_async(document)
 
 
 async def could_allow(facts: Facts, method: str, name: str) -> bool:
@@ -22,8 +16,8 @@ async def could_allow(facts: Facts, method: str, name: str) -> bool:
     action = calls.action_of(server, name) if method == "tools/call" else asked.action
     resource = name if asked.header == "uri" else ""
     call = Call(server.name, method, name, action, resource, server.kind, 1, {}, "")
-    document = calls.document(call, facts.caller.agent, facts.requester, {})
-    return (await ruled(facts.book, document)).result is not Effect.DENY
+    ruling = await judgement.ask(facts.book, judgement.document(call, facts))
+    return ruling.result is not Effect.DENY
 
 
 async def filtered(facts: Facts, listing: Listing, result: dict[str, JSON]) -> dict[str, JSON]:
