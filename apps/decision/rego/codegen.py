@@ -3,7 +3,7 @@
 The source is built from numbers, literals and names of this package only: no text of a policy is ever used as code.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -12,7 +12,9 @@ from apps.decision.rego.builtins.table import BUILTINS
 from apps.decision.rego.errors import BuiltinError, Problem, RegoError
 from apps.decision.rego.exprs import Names
 from apps.decision.rego.facts import answers_with_set, input_paths
-from apps.decision.rego.plan import Plan
+from apps.decision.rego.flow import Usage, analyse
+from apps.decision.rego.plan import Block, Plan
+from apps.decision.rego.renaming import renamed
 from apps.decision.rego.statements import FunctionWriter
 from apps.decision.rego.values import UNDEFINED, RegoSet, canon, equal
 
@@ -55,24 +57,44 @@ class Code:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A function or an entry point, ready to be written as often as needed."""
+
+    name: str
+    params: Sequence[int]
+    blocks: Sequence[Block]
+    usage: Usage
+
+
 def generate(plan: Plan) -> Code:
     """Written again while writing shows more about the plan, such as rules that are constants."""
-    names, lines, size = _write(plan, Names())
+    parts = [_part(function.name, function.params, function.blocks) for function in plan.functions.values()]
+    entrypoints = [_part(name, (0, 1), blocks) for name, blocks in plan.entrypoints.items()]
+    names, lines, size = _write(plan, parts, entrypoints, Names())
     for _ in range(_AGAIN):
         if names.answers.keys() == names.found_answers.keys() and names.given == names.found_given:
             break
-        names, lines, size = _write(plan, Names(answers=names.found_answers, given=names.found_given))
+        shown = Names(answers=names.found_answers, given=names.found_given)
+        names, lines, size = _write(plan, parts, entrypoints, shown)
     source = "\n".join(lines) + "\n"
     namespace = _run(source, names)
     rules = namespace["RULES"]
     for function in plan.functions.values():
         if len(function.params) == 2 and function.path[0] == "g0":
             rules[function.path[1:]] = namespace[names.functions[function.name][0]]
-    entrypoints = {name: namespace[code] for name, code in names.entrypoints.items()}
-    return Code(entrypoints, namespace["prepare"], size, source)
+    doors = {name: namespace[code] for name, code in names.entrypoints.items()}
+    return Code(doors, namespace["prepare"], size, source)
 
 
-def _write(plan: Plan, names: Names) -> tuple[Names, list[str], int]:
+def _part(name: str, params: Sequence[int], blocks: Sequence[Block]) -> _Part:
+    apart = renamed(blocks, params)
+    return _Part(name, params, apart, analyse(apart, params))
+
+
+def _write(
+    plan: Plan, parts: Sequence[_Part], entrypoints: Sequence[_Part], names: Names
+) -> tuple[Names, list[str], int]:
     slots = support.FIRST_SLOT
     for number, function in enumerate(plan.functions.values()):
         is_rule = len(function.params) == 2
@@ -84,16 +106,16 @@ def _write(plan: Plan, names: Names) -> tuple[Names, list[str], int]:
     names.paths = {path: slots + number for number, path in enumerate(paths)}
     slots += len(paths)
     lines = _prepare(names)
-    for function in plan.functions.values():
-        writer = FunctionWriter(names, names.functions[function.name][0], function.params, function.blocks)
+    for function, part in zip(plan.functions.values(), parts, strict=True):
+        writer = FunctionWriter(names, names.functions[part.name][0], part.params, part.blocks, part.usage)
         kinds = names.given.get(function.name, ())
         lines += writer.function(names.functions[function.name][1], function.result, kinds)
         if writer.answer is not None:
             names.found_answers[function.name] = writer.answer.value
-    for number, (name, blocks) in enumerate(plan.entrypoints.items()):
-        writer = FunctionWriter(names, f"e{number}", (0, 1), blocks)
+    for number, part in enumerate(entrypoints):
+        writer = FunctionWriter(names, f"e{number}", part.params, part.blocks, part.usage)
         lines += writer.entrypoint()
-        names.entrypoints[name] = f"e{number}"
+        names.entrypoints[part.name] = f"e{number}"
     return names, lines, slots
 
 

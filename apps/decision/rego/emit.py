@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from apps.decision.rego.exprs import Expr, Names
 from apps.decision.rego.facts import Path
-from apps.decision.rego.flow import Place, Usage, analyse
+from apps.decision.rego.flow import Place, Usage
 from apps.decision.rego.plan import Block, Local, Operand, Statement, walk
-from apps.decision.rego.renaming import renamed
 
 # Python allows 100 levels of indentation. A block that could need more than this is a loop that is left by `break`.
 _DEEP = 60
@@ -17,12 +16,12 @@ _DEEP = 60
 class Writer:
     """Lines, blocks, variables and what is known about them. `statement` is left to the class that knows all kinds."""
 
-    def __init__(self, names: Names, name: str, params: Sequence[int], blocks: Sequence[Block]) -> None:
+    def __init__(self, names: Names, name: str, params: Sequence[int], blocks: Sequence[Block], usage: Usage) -> None:
         self.names = names
         self.name = name
         self.params = params
-        self.blocks = renamed(blocks, params)
-        self.usage: Usage = analyse(self.blocks, params)
+        self.blocks = blocks
+        self.usage = usage
         self.env: dict[int, Expr] = {0: Expr("d0"), 1: Expr("d1")}
         self.defined: set[int] = set()
         self.lines: list[str] = []

@@ -32,6 +32,8 @@ def _apart(blocks: Sequence[Block], params: Sequence[int]) -> set[int]:
         and local not in usage.mutated
         and all(writer.kind == "AssignVarStmt" for writer in writers)
     }
+    if not candidates:
+        return candidates
     written: dict[int, list[tuple[int, ...]]] = {}
     read: dict[int, list[tuple[int, ...]]] = {}
     for place, statement in places(blocks, ()):
