@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -317,6 +318,7 @@ def _repeated(blocks: Sequence[Block]) -> set[int]:
     return found
 
 
+@cache
 def _snake(kind: str) -> str:
     """`MakeSetStmt` → `make_set`."""
     return _CAPITAL.sub(r"_\1", kind.removesuffix("Stmt")).lower()
