@@ -112,7 +112,7 @@ class Walk:
         return self._settle(None)
 
     def _settle(self, successor_names: str | None) -> list[Break]:
-        """Decide a pending suspicion: if the successor disowns the suspect too, the suspect lies, else the one before."""
+        """Decide a pending suspicion: if the successor disowns the suspect too, it lies, else the one before."""
         if not self._suspect:
             return []
         self._suspect = False
@@ -144,7 +144,7 @@ def verify(
 
 
 def _explain(entry: Sealed, follows: bool) -> Break:
-    """Why an entry does not match its own hash: a genuine entry under another number was moved, any other was edited."""
+    """Why an entry does not match its own hash: a genuine one under another number was moved, any other edited."""
     seq = entry.seq
     before, marker, after = entry.body.rpartition(b'"seq":%d,' % seq)
     if not follows and marker:

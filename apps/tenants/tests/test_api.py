@@ -2,6 +2,7 @@
 
 import base64
 import json
+from contextlib import suppress
 
 import pytest
 from hypothesis import given
@@ -36,10 +37,8 @@ def test_it_reads_the_cursors_that_it_makes(value: str | int) -> None:
 
 @given(st.binary())
 def test_it_reads_or_refuses_any_cursor(content: bytes) -> None:
-    try:
+    with suppress(BadInput):
         json.dumps(decode(base64.urlsafe_b64encode(content).decode()), ensure_ascii=False).encode()
-    except BadInput:
-        pass
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "501", "1e3", "9" * 5000, "\uff19", "\u0663", "", "1 ", "1_0"])
