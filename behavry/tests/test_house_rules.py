@@ -65,7 +65,7 @@ def test_every_scheduled_job_names_a_task_that_exists() -> None:
     celery_app.loader.import_default_modules()
     for name, job in settings.CELERY_BEAT_SCHEDULE.items():
         assert job["task"] in celery_app.tasks, name
-        for target in job.get("args", ()):  # type: ignore[attr-defined]  # a tuple of task names
+        for target in job.get("args", ()):
             assert target in celery_app.tasks, name
 
 
