@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 
 from apps.agents.tokens import Claims, TokenError
 from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound
-from apps.decision.types import Caller, Facts, Requester, Rulebook
+from apps.decision.scan.redact import redact
+from apps.decision.types import Caller, Facts, Requester, Rulebook, Severity
 from apps.gateway.context import Request
 from apps.gateway.errors import SessionGone
 from apps.gateway.io import Gathered, Io
@@ -77,7 +78,7 @@ class Door:
             book=book,
             caller=Caller(agent, claims.session_id),
             server=target,
-            requester=_requester(headers),
+            requester=_requester(headers, book),
             kill_switch=gathered.kill_switch,
             calls_this_minute=gathered.calls_this_minute,
             calls_in_session=gathered.calls_in_session,
@@ -169,13 +170,23 @@ def _session_id(headers: dict[bytes, bytes]) -> str:
     return sent.decode()
 
 
-def _requester(headers: dict[bytes, bytes]) -> Requester:
-    id = headers.get(b"x-requester-id", b"").decode("utf-8", "replace")[:MAX_REQUESTER].strip()
-    channel = headers.get(b"x-requester-channel", b"").decode("utf-8", "replace")[:MAX_REQUESTER].strip()
+def _requester(headers: dict[bytes, bytes], book: Rulebook) -> Requester:
+    """Whom the agent says it acts for. It goes into the log as it is, so a secret in it is masked before that.
+
+    Only what is a secret anywhere: a mail address may be a finding, and is a perfectly good name for a requester.
+    """
+    id, channel = (_said(headers.get(name, b""), book) for name in (b"x-requester-id", b"x-requester-channel"))
     return Requester(id, channel) if id or channel else _NOBODY
 
 
+def _said(value: bytes, book: Rulebook) -> str:
+    text = value.decode("utf-8", "replace")[:MAX_REQUESTER].strip()
+    findings = [one for one in (book.scan_dlp(text) if text else ()) if one.severity in _SECRET]
+    return str(redact(text, findings)) if findings else text
+
+
 _NOBODY: Final = Requester()
+_SECRET: Final = frozenset({Severity.CRITICAL, Severity.HIGH})
 
 
 def _token_refused(error: TokenError | None, schema: str) -> Refused:

@@ -112,6 +112,19 @@ async def test_a_requester_is_named_in_the_entry(ready: Tenant, upstream: FakeUp
     assert (entry["requester_id"], entry["requester_verified"]) == ("jane", False)
 
 
+async def test_a_secret_in_a_requesters_name_is_masked_and_a_mail_address_is_not(
+    ready: Tenant, upstream: FakeUpstream, caller_of: CallerOf
+) -> None:
+    _, token = ready.agent("filesystem:read")
+    secret = "AKIA" + "QWERTYUIOPASDFGH"
+    given = {"X_Requester_Id": f"key {secret}", "X_Requester_Channel": ADDRESS}
+    await caller_of(ready, token).ask("tools/call", {"name": "read_file"}, **given)
+    entry = ready.log("call.decision")[0]
+    assert secret not in entry["requester_id"]
+    assert entry["requester_id"].startswith("key ")
+    assert entry["requester_channel"] == ADDRESS
+
+
 async def test_a_subscription_to_resources_is_decided_for_each(
     ready: Tenant, upstream: FakeUpstream, caller_of: CallerOf
 ) -> None:
