@@ -20,18 +20,27 @@ django_application = get_asgi_application()
 from apps.audit import stream  # noqa: E402 - models need the app registry first
 from apps.audit.routing import websocket_urlpatterns  # noqa: E402
 from apps.gateway.app import Gateway  # noqa: E402
+from apps.tenants.middleware import OPEN_PATHS  # noqa: E402
 
-gateway = Gateway()
+_gateway = Gateway()
 _websocket = URLRouter(websocket_urlpatterns)  # consumers authenticate themselves, in the tenant they name
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Routes by protocol and path: what the gateway owns goes to the gateway, whose lifespan is ours."""
-    if scope["type"] == "lifespan" or gateway.owns(scope):
-        await gateway(scope, receive, send)
+    if scope["type"] == "lifespan" or _gateway.owns(scope):
+        await _gateway(scope, receive, send)
     elif stream.owns(scope):
         await stream.stream(scope, receive, send)
     elif scope["type"] == "websocket":
         await _websocket(scope, receive, send)
     else:
         await django_application(scope, receive, send)
+
+
+async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+    """MCP traffic alone, and the health pages that an orchestrator asks every process for."""
+    if scope["type"] == "http" and scope["path"] in OPEN_PATHS:
+        await django_application(scope, receive, send)
+    else:
+        await _gateway(scope, receive, send)

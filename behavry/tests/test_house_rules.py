@@ -99,3 +99,16 @@ def test_the_constraints_pin_what_the_requirements_pin() -> None:
         pins.append(dict(re.findall(r"^([\w.-]+)(?:\[.*?\])?==([\w.]+)", text, re.M)))
     required, constrained = {**pins[0], **pins[1]}, pins[2]
     assert {name: version for name, version in required.items() if constrained.get(name) != version} == {}
+
+
+def test_only_the_tenants_room_switches_schema() -> None:
+    switch = re.compile(r"\b(set_schema\(|set_tenant\(|schema_context|tenant_context|search_path\s*=)")
+    elsewhere = [
+        str(path.relative_to(ROOT))
+        for path in code()
+        if path.suffix == ".py"
+        and "tests" not in path.parts
+        and "tenants" not in path.parts
+        and switch.search(path.read_text())
+    ]
+    assert elsewhere == []
