@@ -14,6 +14,7 @@ from apps.policies.assembly import PACKAGE, SHARED, Source, assemble
 MAX_CONTENT = 64_000  # characters of one policy
 MAX_TOTAL = 512_000  # characters of all active policies together
 MAX_ACTIVE = 200
+MAX_NESTING = 100  # brackets within brackets; what is deeper costs more to compile than anybody could read
 SLUG = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 LIMITS = Limits(wall_seconds=20.0, cpu_seconds=15, plan_bytes=16 << 20)
 _KEYWORDS = frozenset(
@@ -49,7 +50,8 @@ def check(content: str, slug: str) -> None:
         declared = source.package(source.tokens(content))
         assert declared is not None
         raise refused([_at(declared, "wrong_package", f"the package of this policy is behavry.tenant.{slug}")])
-    if problems := list(_overreach(source.tokens(content), slug)):
+    tokens = source.tokens(content)
+    if problems := [*_nesting(tokens), *_overreach(tokens, slug)]:
         raise refused(problems)
     own = Source(slug, content)
     words = {name: text for name, text in base.modules().items() if name in _SHARED_MODULES}
@@ -81,6 +83,15 @@ def refused(problems: Sequence[Problem]) -> BadInput:
 
 
 _WANTED = "a policy's package is behavry.tenant.<name>, the name in lower-case letters, digits and underscores"
+
+
+def _nesting(tokens: Iterable[source.Token]) -> Iterator[Problem]:
+    depth = 0
+    for token in tokens:
+        depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
+        if depth > MAX_NESTING:
+            yield Problem("", token.line, token.column, "too_deep", f"at most {MAX_NESTING} brackets within brackets")
+            return
 
 
 def _overreach(tokens: Sequence[source.Token], slug: str) -> Iterator[Problem]:

@@ -99,9 +99,12 @@ class Compiler:
             raise RegoError(
                 [Problem("", 0, 0, "too_large", "a number is out of range, or the plan nested too deeply")]
             ) from None
-        if problems := check_plan(plan, names, sources):
-            raise RegoError(problems)
-        generate(plan)  # what cannot be written as Python is refused now and not when it is loaded
+        try:
+            if problems := check_plan(plan, names, sources):
+                raise RegoError(problems)
+            generate(plan)  # what cannot be written as Python is refused now and not when it is loaded
+        except RecursionError:
+            raise RegoError([Problem("", 0, 0, "too_large", "the policy is nested too deeply")]) from None
         return text
 
     def _check_size(self, names: Sequence[str], sources: Sequence[str]) -> None:

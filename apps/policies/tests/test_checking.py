@@ -87,6 +87,16 @@ def test_it_finds_the_slug_in_the_package() -> None:
     assert checking.slug_of(policy("night_shift")) == "night_shift"
 
 
+def test_it_refuses_nesting_without_end_before_anything_is_compiled() -> None:
+    depth = checking.MAX_NESTING + 1
+    for opened, closed in ("[]", "()", "{}"):
+        content = f"{HEAD}{RULE}x == {opened * depth}1{closed * depth}\n"
+        with pytest.raises(BadInput) as caught:
+            checking.check(content, "late_hours")
+        assert "brackets within brackets" in caught.value.fields["content"]
+    checking.check(f'{HEAD}{RULE}"{"[" * depth}" == input.agent.id\n', "late_hours")  # in a text they are characters
+
+
 @pytest.mark.parametrize("slug", ["input", "data", "if", "Upper", "x" * 64])
 def test_it_refuses_slugs_that_rego_or_the_rulebook_cannot_use(slug: str) -> None:
     with pytest.raises(BadInput):
