@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -16,27 +17,12 @@ from rest_framework.views import set_rollback
 from apps.decision.errors import AppError
 
 CONTENT_TYPE = "application/problem+json"
-TITLES = {
-    400: "Bad request",
-    401: "Not authenticated",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Method not allowed",
-    406: "Not acceptable",
-    409: "Conflict",
-    413: "Too large",
-    415: "Unsupported media type",
-    429: "Too many requests",
-    500: "Internal error",
-    502: "Upstream failed",
-    503: "Unavailable",
-}
 
 
 def document(status: int, code: str, detail: str, fields: Mapping[str, str] | None = None) -> dict[str, Any]:
     body: dict[str, Any] = {
         "type": f"urn:behavry:error:{code}",
-        "title": TITLES.get(status, "Error"),
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": detail,
     }

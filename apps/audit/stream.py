@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from http import HTTPStatus
 from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
@@ -117,7 +118,7 @@ def _method_not_allowed() -> AppError:
 async def _refuse(send: Send, error: AppError) -> None:
     body = {
         "type": f"urn:behavry:error:{error.code}",
-        "title": type(error).__name__,
+        "title": HTTPStatus(error.status).phrase,
         "status": error.status,
         "detail": error.detail,
     }

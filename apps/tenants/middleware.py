@@ -44,7 +44,7 @@ class TenantMiddleware(MiddlewareMixin):
 def _no_tenant() -> JsonResponse:
     body = {
         "type": "urn:behavry:error:unknown_host",
-        "title": "Not found",
+        "title": "Not Found",
         "status": 404,
         "detail": "No tenant answers on this host. Ask the operator which host name is yours.",
     }

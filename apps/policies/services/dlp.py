@@ -64,10 +64,13 @@ def set_builtin(name: str, *, actor: str, changes: Mapping[str, Any]) -> DlpSett
     """Change a built-in pattern's `action` or whether it is `enabled`; None returns to what the pattern says itself."""
     pattern = builtin(name)
     setting = DlpSetting.objects.select_for_update().filter(pattern=name).first() or DlpSetting(pattern=name)
+    before = (setting.action, setting.enabled)
     if "action" in changes:
         setting.action = changes["action"] or ""
     if "enabled" in changes:
         setting.enabled = changes["enabled"]
+    if (setting.action, setting.enabled) == before:
+        return setting
     _keep_critical(pattern.severity, setting.action, setting.enabled)
     _clean(setting)
     setting.save()
