@@ -63,6 +63,7 @@ class Flat:
         self._walk(value)
         self.buffer = b"".join(self._parts)
         self._starts = [leaf.start for leaf in self._leaves]
+        self._counted = (-1, 0, 0)  # a leaf's start, a place in it, and the code points before that
 
     def _walk(self, value: JSON) -> None:
         stack: list[tuple[int, int, Iterator[tuple[str | int, JSON]]]] = []
@@ -103,10 +104,21 @@ class Flat:
             leaf = self._leaves[index]
             low, high = max(start, leaf.start), min(end, leaf.end)
             if low < high:
-                first = code_points(self.buffer, leaf.start, low)
+                first = self._points(leaf.start, low)
                 found.append((leaf, first, first + code_points(self.buffer, low, high)))
             index += 1
         return found
+
+    def _points(self, start: int, end: int) -> int:
+        """Counted on from the last place asked for: matches come in order, and a long leaf can hold very many."""
+        leaf, done, points = self._counted
+        if leaf != start or done > end:
+            done, points = start, 0
+        points += code_points(self.buffer, done, end)
+        while end > done and end < len(self.buffer) and self.buffer[end] & 0xC0 == 0x80:
+            end -= 1  # a pattern of bytes may end within a character, which is counted whole the next time
+        self._counted = (start, end, points)
+        return points
 
     def path(self, leaf: Leaf, masked: frozenset[tuple[int, int]]) -> str:
         """`$.a["b c"][2]`. A key that holds a secret, or is very long, is named by its number: `$.a{0}`."""

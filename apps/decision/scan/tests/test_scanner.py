@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from apps.decision.scan.custom import CustomPattern
 from apps.decision.scan.patterns import BUILTIN_PATTERNS, made
 from apps.decision.scan.scanner import PatternSetting, build_scanner, strongest
+from apps.decision.scan.walk import Flat, code_points
 from apps.decision.types import JSON, DlpAction, Finding, Severity
 
 SCAN = build_scanner()
@@ -173,3 +174,23 @@ def test_it_finds_a_secret_between_any_words(before: str, after: str) -> None:
     text = f"{before} {KEY} {after}"
     for value in (text, {"k": text}, [text], json.dumps({"k": text})):
         assert "aws_access_key" in [finding.rule for finding in SCAN(value)]
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=6), min_size=2, max_size=12))
+def test_it_finds_every_place_of_a_long_text_of_any_characters(between: list[str]) -> None:
+    text = "".join(f"{words} {KEY} " for words in between)
+    findings = [one for one in SCAN({"a": "x", "q": text}) if one.rule == "aws_access_key"]
+    places = [index for index in range(len(text)) if text.startswith(KEY, index)]
+    assert [(one.start, one.end) for one in findings] == [(place, place + len(KEY)) for place in places]
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.lists(st.integers(0, 200), max_size=20))
+def test_it_counts_on_as_if_it_had_counted_from_the_start(text: str, asked: list[int]) -> None:
+    """Places in and between characters, in any order."""
+    flat = Flat({"q": text})
+    leaf = flat.leaves(0, len(flat.buffer))[-1][0]
+    for place in asked:
+        low = min(leaf.start + place, leaf.end)
+        for found, first, _ in flat.leaves(low, leaf.end):
+            if found is leaf:
+                assert first == code_points(flat.buffer, leaf.start, low)
