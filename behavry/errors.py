@@ -8,8 +8,9 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, JsonResponse
+from psycopg.errors import UniqueViolation
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -60,6 +61,8 @@ def _as_app_error(error: Exception) -> AppError | None:
             return _app_error(400, "bad_input", "; ".join(error.messages))
         case Http404():
             return _app_error(404, "not_found", "There is nothing here under this address.")
+        case IntegrityError(__cause__=UniqueViolation()):
+            return _app_error(409, "conflict", "Somebody else has just made one of this name.")
         case OperationalError() | InterfaceError():
             return _app_error(503, "database_unavailable", "The database does not answer; try again shortly.")
         case PermissionDenied():
