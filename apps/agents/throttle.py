@@ -5,10 +5,11 @@ import ipaddress
 from dataclasses import dataclass
 
 import redis
+from django.http import HttpRequest
 from rest_framework.request import Request
 
 from apps.decision.errors import RateLimited, Unavailable
-from apps.tenants.context import current_schema, tenant_key
+from apps.tenants.context import here, tenant_key
 from apps.tenants.redis import redis_client
 
 # Only what is still counted: a counter whose window has passed must not come back without an end.
@@ -47,10 +48,14 @@ class Throttle:
     def _key(self, parts: tuple[str, ...]) -> str:
         # Digests, so that what callers send cannot shape a key or be read there.
         digest = hashlib.sha256("\x00".join(parts).encode("utf-8", "replace")).hexdigest()
-        return tenant_key(current_schema(), "throttle", self.name, digest)
+        return tenant_key(here.schema_name, "throttle", self.name, digest)
 
 
-def place_of(request: Request) -> str:
+PER_PERSON = Throttle("sign_in", limit=5, window=300)
+PER_ADDRESS = Throttle("sign_in_address", limit=50, window=300)
+
+
+def place_of(request: Request | HttpRequest) -> str:
     """Where a guess comes from: an IPv4 address, or an IPv6 /64, all of which one machine may have."""
     text = str(request.META.get("REMOTE_ADDR", ""))
     try:

@@ -9,6 +9,7 @@ from apps.audit.payload import LocalKeys, keep
 from apps.decision import pipeline as judgement
 from apps.decision.events import Entry, EventKind
 from apps.decision.scan.redact import redact
+from apps.decision.scan.scanner import SCAN_LIMIT
 from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding
 from apps.gateway import calls, entries, methods
 from apps.gateway.context import Request
@@ -45,8 +46,9 @@ async def govern(io: Io, request: Request, message: Message) -> Judged:
     call = logged = calls.call_of(message, method, facts.server, sent)
     params = clean = sent
     if findings:
-        params = _redacted(sent, findings)
-        clean = redact(sent, findings)
+        unread = findings[0].rule == SCAN_LIMIT  # not all was looked at, so nothing of it may be kept
+        params = sent if unread else _redacted(sent, findings)
+        clean = {} if unread else redact(sent, findings)
         logged = replace(calls.call_of(message, method, facts.server, clean), input_hash=call.input_hash)
     decision = judgement.screen(call, facts, findings)
     if decision is None:

@@ -12,10 +12,7 @@ from apps.agents import services
 from apps.agents.api.strict import StrictMixin
 from apps.agents.parsers import SmallJSONParser
 from apps.agents.services.access_tokens import LOGIN_TTL
-from apps.agents.throttle import Throttle, place_of
-
-PER_PERSON = Throttle("sign_in", limit=5, window=300)
-PER_ADDRESS = Throttle("sign_in_address", limit=50, window=300)
+from apps.agents.throttle import PER_ADDRESS, PER_PERSON, place_of
 
 
 class Credentials(StrictMixin, serializers.Serializer[Any]):

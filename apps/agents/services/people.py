@@ -12,6 +12,7 @@ from apps.agents.services.access_tokens import LOGIN_TTL, NewAccessToken, add_ac
 from apps.audit import services as audit
 from apps.decision.errors import NotAuthenticated
 from apps.decision.events import EventKind
+from apps.tenants.context import is_operator
 from apps.tenants.roles import role_of_user
 
 
@@ -20,7 +21,7 @@ def sign_in(*, username: str, password: str, now: datetime | None = None) -> New
     user = authenticate(None, username=username, password=password)
     role = role_of_user(user) if isinstance(user, User) else None
     if not isinstance(user, User) or role is None:
-        _record_refusal(username)
+        record_sign_in_refused(username)
         raise NotAuthenticated("The user name or the password is wrong.", code="sign_in_refused")
     return _admit(user, now or timezone.now())
 
@@ -38,7 +39,16 @@ def _admit(user: User, now: datetime) -> NewAccessToken:
 
 
 @transaction.atomic
-def _record_refusal(username: str) -> None:
+def record_sign_in(user: User) -> None:
+    """A sign-in at the console. The operator's console belongs to no tenant and so to no tenant's log."""
+    if not is_operator():
+        audit.record(EventKind.ADMIN_SIGNED_IN, actor=f"user:{user.get_username()}", extra={"by": "console"})
+
+
+@transaction.atomic
+def record_sign_in_refused(username: str) -> None:
     """Only a name that exists is noted: people type passwords into the wrong field."""
+    if is_operator():
+        return
     known = User.objects.filter(username=username).exists()
     audit.record(EventKind.ADMIN_SIGN_IN_REFUSED, actor=f"user:{username}" if known else "anonymous")

@@ -23,7 +23,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, lines: BinaryIO, out: BinaryIO) -> int:
-    for answer in answers(lines, build_scanner()):
+    for answer in answers(lines, build_scanner(max_candidates=0)):
         out.write(orjson.dumps(answer, option=orjson.OPT_APPEND_NEWLINE))
         out.flush()
     return 0

@@ -68,26 +68,28 @@ class Matcher:
                 found.append(index)
         return found
 
-    def find(self, buffer: bytes, seen: list[int] | None = None) -> list[Match]:
-        """All matches, in order of their start, overlaps resolved."""
+    def find(self, buffer: bytes, seen: list[int] | None = None, *, budget: "Budget | None" = None) -> list[Match]:
+        """All matches, in order of their start, overlaps resolved. Raises TooManyCandidates over the budget."""
         if seen is None:
             seen = self.triggered(buffer)
         if not seen:
             return []
-        found = list(self._direct(buffer, seen))
+        found = list(self._direct(buffer, seen, budget))
         if _BASE64 in seen:
-            found.extend(self._decoded(list(decoding.base64_blocks(buffer))))
+            found.extend(self._decoded(list(decoding.base64_blocks(buffer)), budget))
         if _ESCAPE in seen and (unescaped := decoding.unescaped(buffer)) is not None:
-            for match in self._direct(unescaped.text, self.triggered(unescaped.text)):
+            for match in self._direct(unescaped.text, self.triggered(unescaped.text), budget):
                 found.append(Match(match.pattern, *unescaped.place(match.start, match.end), decoded=True))
         return resolve(found) if len(found) > 1 else found
 
-    def _direct(self, buffer: bytes, seen: Iterable[int]) -> Iterator[Match]:
+    def _direct(self, buffer: bytes, seen: Iterable[int], budget: "Budget | None") -> Iterator[Match]:
         for index in seen:
             if index < 0:
                 continue
             pattern, reader, groups = self._patterns[index], self._readers[index], self._groups[index]
             for match in self._finders[index].finditer(buffer):
+                if budget is not None:
+                    budget.spend()
                 start, end = match.span()
                 if groups:
                     start, end = _group(reader, groups, buffer, start, end)
@@ -95,7 +97,7 @@ class Matcher:
                 if hit is not None and hit.end > hit.start:
                     yield Match(pattern, hit.start, hit.end)
 
-    def _decoded(self, blocks: list[Block]) -> Iterator[Match]:
+    def _decoded(self, blocks: list[Block], budget: "Budget | None") -> Iterator[Match]:
         """What stands in the blocks, scanned as one buffer, at the place of its encoded form."""
         starts: list[int] = []
         size = 0
@@ -103,9 +105,27 @@ class Matcher:
             starts.append(size)
             size += len(block.text) + 2
         joined = b"\n\n".join(block.text for block in blocks)
-        for match in self._direct(joined, self.triggered(joined)):
+        for match in self._direct(joined, self.triggered(joined), budget):
             block = blocks[bisect_right(starts, match.start) - 1]
             yield Match(match.pattern, block.start, block.end, decoded=True)
+
+
+class TooManyCandidates(Exception):  # noqa: N818 - says what it is
+    """More places look like secrets than the budget allows to look at closely."""
+
+
+class Budget:
+    """How many candidates one scan may look at closely: what a hostile text can cost the process at most."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, candidates: int) -> None:
+        self._left = candidates
+
+    def spend(self) -> None:
+        self._left -= 1
+        if self._left < 0:
+            raise TooManyCandidates
 
 
 def resolve(found: list[Match]) -> list[Match]:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 import orjson
 
 from apps.decision.scan.custom import CustomPattern
-from apps.decision.scan.matcher import Match, Matcher, matcher_for
+from apps.decision.scan.matcher import Budget, Match, Matcher, TooManyCandidates, matcher_for
 from apps.decision.scan.pattern import Pattern
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
 from apps.decision.scan.walk import Flat, code_points
@@ -21,6 +21,8 @@ DEFAULT_ACTIONS: Mapping[Severity, DlpAction] = MappingProxyType(
         Severity.LOW: DlpAction.LOG,
     }
 )
+SCAN_LIMIT = "scan_limit"
+MAX_CANDIDATES = 4000  # about a fifth of a second; a call that needs more is refused, not half scanned
 _STRENGTH = {action: strength for strength, action in enumerate(DlpAction)}
 
 
@@ -33,9 +35,15 @@ class PatternSetting:
 
 
 def build_scanner(
-    settings: Mapping[str, PatternSetting] = MappingProxyType({}), custom: Iterable[CustomPattern] = ()
+    settings: Mapping[str, PatternSetting] = MappingProxyType({}),
+    custom: Iterable[CustomPattern] = (),
+    *,
+    max_candidates: int = MAX_CANDIDATES,
 ) -> Scanner:
-    """The scanner of one rulebook version. Settings for patterns that do not exist have no effect."""
+    """The scanner of one rulebook version. Settings for patterns that do not exist have no effect.
+
+    `max_candidates` bounds what one value may cost; 0 is no bound, for scans that hold nobody up.
+    """
     patterns: list[Pattern] = []
     actions: dict[str, DlpAction] = {}
     for pattern in BUILTIN_PATTERNS:
@@ -46,7 +54,7 @@ def build_scanner(
     for own in custom:
         patterns.append(own.pattern())
         actions[own.name] = own.action
-    return _Scan(matcher_for(tuple(patterns)), MappingProxyType(actions))
+    return _Scan(matcher_for(tuple(patterns)), MappingProxyType(actions), max_candidates)
 
 
 def strongest(findings: Iterable[Finding]) -> DlpAction:
@@ -58,10 +66,18 @@ def strongest(findings: Iterable[Finding]) -> DlpAction:
 class _Scan:
     matcher: Matcher
     actions: Mapping[str, DlpAction]
+    max_candidates: int
 
     def __call__(self, value: JSON) -> tuple[Finding, ...]:
+        """A value that hides its secrets in a crowd of look-alikes gets one finding, `scan_limit`, which denies."""
+        try:
+            return self._scanned(value, Budget(self.max_candidates) if self.max_candidates else None)
+        except TooManyCandidates:
+            return (Finding("dlp", SCAN_LIMIT, Severity.CRITICAL, DlpAction.DENY, "$", "***"),)
+
+    def _scanned(self, value: JSON, budget: Budget | None) -> tuple[Finding, ...]:
         if isinstance(value, str):
-            return self._text(value)
+            return self._text(value, budget)
         try:
             written = orjson.dumps(value)
         except TypeError:  # what orjson cannot write (lone surrogates, long integers, great depth) is walked at once
@@ -71,17 +87,17 @@ class _Scan:
             if not seen:
                 return ()
             # Every pattern reads escaped text, since secrets come in JSON inside JSON: a look here settles it mostly.
-            if not self.matcher.find(written, seen):
+            if not self.matcher.find(written, seen, budget=budget):
                 return ()
         flat = Flat(value)
-        matches = self.matcher.find(flat.buffer)
+        matches = self.matcher.find(flat.buffer, budget=budget)
         return self._located(flat, matches) if matches else ()
 
-    def _text(self, text: str) -> tuple[Finding, ...]:
+    def _text(self, text: str, budget: Budget | None) -> tuple[Finding, ...]:
         buffer = text.encode("utf-8", "replace")
         findings: list[Finding] = []
         bytes_done = points_done = 0
-        for match in self.matcher.find(buffer):  # in order of their start
+        for match in self.matcher.find(buffer, budget=budget):  # in order of their start
             points_done += code_points(buffer, bytes_done, match.start)
             bytes_done = match.start
             end = points_done + code_points(buffer, match.start, match.end)

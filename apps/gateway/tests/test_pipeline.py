@@ -133,3 +133,18 @@ async def test_a_subscription_to_resources_is_decided_for_each(
     refused = await caller_of(ready, token).stateless("subscriptions/listen", {"notifications": wanted})
     assert refused.json()["error"]["code"] == -32003
     assert upstream.seen == []
+
+
+async def test_a_crowd_of_look_alikes_is_denied_and_nothing_of_it_is_kept(
+    ready: Tenant, upstream: FakeUpstream, caller_of: CallerOf
+) -> None:
+    configure(ready, payload_mode="redacted")
+    try:
+        _, token = ready.agent("filesystem:*")
+        await caller_of(ready, token).call("read_file", path="/srv/a", note="4111111111111111 " * 20_000)
+    finally:
+        configure(ready, payload_mode="metadata_only")
+    entry = ready.log("call.decision")[0]
+    assert (entry["policy_result"], entry["policy_id"]) == ("deny", "dlp.scan_limit")
+    assert "4111" not in str(entry)
+    assert upstream.seen == []

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from apps.decision.scan.custom import CustomPattern
 from apps.decision.scan.patterns import BUILTIN_PATTERNS, made
-from apps.decision.scan.scanner import PatternSetting, build_scanner, strongest
+from apps.decision.scan.scanner import SCAN_LIMIT, PatternSetting, build_scanner, strongest
 from apps.decision.scan.walk import Flat, code_points
 from apps.decision.types import JSON, DlpAction, Finding, Severity
 
@@ -114,8 +114,10 @@ def test_it_survives_what_json_cannot_or_should_not_be() -> None:
 )
 @pytest.mark.timeout(60)
 def test_it_finds_the_needle_in_a_hostile_haystack(text: str) -> None:
-    found = SCAN({"a": [f"{text} {KEY}"]})
+    value = {"a": [f"{text} {KEY}"]}
+    found = build_scanner(max_candidates=0)(value)
     assert [finding.rule for finding in found if finding.rule == "aws_access_key"] == ["aws_access_key"]
+    assert {"aws_access_key", SCAN_LIMIT} & {finding.rule for finding in SCAN(value)}
 
 
 @pytest.mark.parametrize("name", ["github_token", "generic_api_key"])
@@ -194,3 +196,16 @@ def test_it_counts_on_as_if_it_had_counted_from_the_start(text: str, asked: list
         for found, first, _ in flat.leaves(low, leaf.end):
             if found is leaf:
                 assert first == code_points(flat.buffer, leaf.start, low)
+
+
+@pytest.mark.parametrize("crowd", ["4111111111111111 ", "password='", "ghp_", "eyJhbGciOi."])
+def test_a_crowd_of_look_alikes_is_refused_as_a_whole_and_not_half_scanned(crowd: str) -> None:
+    found = SCAN({"text": crowd * 20_000})
+    assert found == () or {finding.rule for finding in found} == {SCAN_LIMIT}
+    assert all(finding.action is DlpAction.DENY and finding.excerpt == "***" for finding in found)
+
+
+def test_a_scan_that_holds_nobody_up_looks_at_everything() -> None:
+    text = "4111111111111111 " * 5_000
+    assert [finding.rule for finding in SCAN(text)] == [SCAN_LIMIT]
+    assert len(build_scanner(max_candidates=0)(text)) == 5_000
