@@ -128,7 +128,8 @@ class _Parts:
             finally:
                 self.load.leave()
         except Refused as refused:
-            self._note(refused.schema, server or "", refused.why, refused.error.status, refused.agent, refused.session)
+            named = self.io.registered(refused.schema, server or "")
+            self._note(refused.schema, named, refused.why, refused.error.status, refused.agent, refused.session)
             await _answer_error(scope, send, refused.error)
         except ProtocolError as error:
             self._note_of(request, error.code, error.status)

@@ -138,6 +138,11 @@ class Io:
         book = self._books.get(schema)
         return book if book is not None else await self._load(schema)
 
+    def registered(self, schema: str, server: str) -> str:
+        """The server's name if the tenant has it, else "": what a stranger puts into a path is not for the log."""
+        book = self._books.get(schema)
+        return server if book is not None and server in book.servers else ""
+
     async def _current_book(self, schema: str, announced: int | None) -> Rulebook:
         """Load what was announced. Where Redis knows less than the database, it is told; it never lowers anything."""
         book = await self._load(schema)

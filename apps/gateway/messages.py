@@ -19,6 +19,7 @@ HEADER_MISMATCH: Final = -32020
 MISSING_CLIENT_CAPABILITY: Final = -32021
 UNSUPPORTED_PROTOCOL_VERSION: Final = -32022
 
+MAX_NAME: Final = 2048  # of a tool, a prompt or a resource's URI; names are repeated in answers and in the log
 # Methods that name a thing, and where.
 _NAMED: Final = {
     "tools/call": "name",
@@ -134,7 +135,10 @@ def message_of(value: JSON) -> Message:
 
 def _check_shape(params: dict[str, JSON], named: str, id: int | str | None) -> None:
     """What policy is asked about must have the shape it is asked in, or it would be asked about something else."""
-    if not isinstance(params.get(named), str):
+    name = params.get(named)
+    if isinstance(name, str) and len(name) > MAX_NAME:
+        raise ProtocolError(INVALID_PARAMS, f"params.{named} is longer than {MAX_NAME} characters", id=id)
+    if not isinstance(name, str):
         raise ProtocolError(INVALID_PARAMS, f"params.{named} must be a string", id=id)
     if not isinstance(params.get("arguments", {}), (dict, type(None))):
         raise ProtocolError(INVALID_PARAMS, "params.arguments must be an object", id=id)

@@ -52,3 +52,8 @@ def test_depth_is_bounded(depth: int, fine: bool) -> None:
 
 def test_many_brackets_side_by_side_are_not_depth() -> None:
     assert len(messages.loads(b"[" + b",".join([b"{}"] * 500) + b"]")) == 500
+
+
+def test_a_name_has_a_length() -> None:
+    with pytest.raises(ProtocolError, match="longer"):
+        parse(dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a" * 3000}}))
