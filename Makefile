@@ -4,7 +4,7 @@ BIN := .venv/bin
 PORT ?= 8000
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help run test check bench conformance gen migrate reset
+.PHONY: help run test check bench conformance gen migrate manage reset
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -43,6 +43,10 @@ gen: .venv/dev ## regenerate what is generated (OpenAPI)
 
 migrate: .venv/run ## bring the database of DATABASE_URL (the owner's) to the newest version
 	@$(BIN)/python manage.py migrate_all
+
+manage: .venv/run ## a management command on the data of make run (ARGS="audit_verify --all")
+	@test -f var/env || { echo "there is no run to work on: make run first"; exit 1; }
+	@set -a; . var/env; $(BIN)/python manage.py $(ARGS)
 
 reset: ## forget all data of make run
 	@$(BIN)/python -m behavry.reset

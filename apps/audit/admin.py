@@ -1,5 +1,6 @@
 """The log in the tenant's admin: to look at, filter and search, and nothing else."""
 
+from datetime import UTC
 from typing import Any, ClassVar
 
 from django.contrib import admin
@@ -12,7 +13,7 @@ from apps.tenants.sites import ReadOnlyAdmin, tenant_site
 
 
 class EntryAdmin(ReadOnlyAdmin):
-    list_display = ("seq", "timestamp", "kind", "actor", "tool_name", "mcp_server", "policy_result", "policy_reason")
+    list_display = ("seq", "at", "kind", "result", "tool_name", "mcp_server", "policy_reason", "who")
     list_filter = ("kind", "policy_result", "mcp_server")
     search_fields = ("actor", "agent_id", "session_id", "tool_name", "target", "policy_reason")
     search_help_text = "Actor, agent, session, tool, target or reason"
@@ -20,6 +21,20 @@ class EntryAdmin(ReadOnlyAdmin):
     list_per_page = 50
     list_select_related = False
     show_full_result_count = False
+
+    @admin.display(description="time (UTC)", ordering="timestamp")
+    def at(self, entry: AuditEntry) -> str:
+        return entry.timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+
+    @admin.display(description="result", ordering="policy_result")
+    def result(self, entry: AuditEntry) -> str:
+        return entry.policy_result or "–"
+
+    @admin.display(description="actor", ordering="actor")
+    def who(self, entry: AuditEntry) -> str:
+        """Enough of an agent's id to tell it from others; the entry itself has all of it."""
+        return entry.actor if len(entry.actor) <= 24 else f"{entry.actor[:14]}…{entry.actor[-6:]}"
+
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("seq", "id", "kind", "timestamp", "recorded_at", "actor")}),
         ("Who", {"fields": ("agent_id", "session_id", "requester_id", "requester_channel", "requester_verified",
