@@ -7,14 +7,14 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 
 from apps.decision.errors import AppError
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
 from apps.policies import services
 from apps.policies.models import DlpPattern, DlpSetting, Policy, PolicyVersion
 from apps.tenants.roles import Role
-from apps.tenants.sites import RoleAdmin, tenant_site
+from apps.tenants.sites import RefusalsInForm, RoleAdmin, tenant_site
 
 
 class PolicyForm(forms.ModelForm[Policy]):
@@ -58,18 +58,10 @@ class VersionInline(admin.TabularInline[PolicyVersion, Policy]):
         return False
 
 
-class AuthorAdmin(RoleAdmin):
+class AuthorAdmin(RefusalsInForm, RoleAdmin):
     """Viewers look, policy authors write; whatever a service refuses is shown, and nothing is saved."""
 
     write_role = Role.POLICY_AUTHOR
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except AppError as error:
-            self.message_user(request, " ".join([error.detail, *error.fields.values()]), messages.ERROR)
-            request.method = "GET"
-            return super().changeform_view(request, *args, **kwargs)
 
     def has_author_permission(self, request: HttpRequest) -> bool:
         return self._holds(request, Role.POLICY_AUTHOR)

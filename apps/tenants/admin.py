@@ -10,11 +10,10 @@ from django.db.models import Model
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from apps.decision.errors import AppError
 from apps.tenants import services
 from apps.tenants.context import in_operator
 from apps.tenants.models import Domain, Tenant, TenantConfig
-from apps.tenants.sites import operator_site
+from apps.tenants.sites import RefusalsInForm, operator_site
 
 
 class TenantForm(forms.ModelForm[Tenant]):
@@ -31,7 +30,7 @@ class DomainInline(admin.TabularInline[Domain, Tenant]):
 
 
 @admin.register(Tenant, site=operator_site)
-class TenantAdmin(admin.ModelAdmin[Tenant]):
+class TenantAdmin(RefusalsInForm, admin.ModelAdmin[Tenant]):
     list_display = ("name", "slug", "schema_name", "status", "plan", "created_at")
     list_filter = ("status", "config__plan_tier")
     list_select_related = ("config",)
@@ -59,14 +58,6 @@ class TenantAdmin(admin.ModelAdmin[Tenant]):
             return
         made = services.create_tenant(name=obj.name, slug=obj.slug, hosts=form.cleaned_data["hosts"].split())
         obj.pk, obj.schema_name = made.pk, made.schema_name
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        try:
-            return super().changeform_view(request, *args, **kwargs)
-        except AppError as error:
-            self.message_user(request, f"{error.detail} {' '.join(error.fields.values())}", messages.ERROR)
-            request.method = "GET"
-            return super().changeform_view(request, *args, **kwargs)
 
     @admin.action(description="Suspend the selected tenants: their hosts stop answering at once")
     def suspend(self, request: HttpRequest, queryset: Any) -> None:

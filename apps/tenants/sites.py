@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db import models
 from django.http import HttpRequest
 
+from apps.decision.errors import AppError
 from apps.tenants.context import is_operator
 from apps.tenants.roles import Role, role_of_user
 
@@ -32,6 +33,34 @@ class OperatorSite(admin.AdminSite):
 
 tenant_site = TenantSite(name="tenant")
 operator_site = OperatorSite(name="operator")
+
+
+class RefusalsInForm(admin.ModelAdmin[Any]):
+    """What a service refuses comes back in the form, beside the field, with everything that was typed."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except AppError as error:
+            request.refused = error  # type: ignore[attr-defined]  # read by get_form, when the page is made again
+            return super().changeform_view(request, *args, **kwargs)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        refused: AppError | None = getattr(request, "refused", None)
+        return form if refused is None else _refusing(form, refused)
+
+
+def _refusing(form: Any, refused: AppError) -> Any:
+    class RefusingForm(form):  # type: ignore[misc]  # a form class that is known at run time only
+        def clean(self) -> Any:
+            cleaned = super().clean()
+            for name, why in (refused.fields or {"": refused.detail}).items():
+                known = name in self.fields
+                self.add_error(name if known else None, why if known or not name else f"{name}: {why}")
+            return cleaned
+
+    return RefusingForm
 
 
 class RoleAdmin(admin.ModelAdmin[Any]):

@@ -64,3 +64,15 @@ def test_it_changes_patterns_and_settings(acme: str, admin_of: Callable[[str], C
     with in_tenant(acme):
         setting.refresh_from_db()
         assert (setting.action, setting.enabled) == ("", None)
+
+
+def test_a_refused_policy_comes_back_with_what_was_typed(acme: str, admin_of: Callable[[str], Client]) -> None:
+    content = "package behavry.tenant.mine\n\nverdicts contains {"
+    typed = {"name": "Mine", "description": "", "content": content}
+    inline = {"versions-TOTAL_FORMS": "0", "versions-INITIAL_FORMS": "0"}
+    page = admin_of(acme).post("/admin/policies/policy/add/", {**typed, **inline})
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert 'value="Mine"' in text
+    assert "verdicts contains {" in text
+    assert "errorlist" in text
