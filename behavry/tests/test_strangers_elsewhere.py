@@ -198,11 +198,11 @@ def test_it_runs_a_task_in_the_tenant_it_names_and_no_other(ours: Belongings, ac
     assert here.schema_name == "public"
 
 
-@pytest.mark.parametrize("schema", ["public", "behavry_operator", "", "t_nowhere", "acme", "t_acme,t_globex", 'x"; --'])
-def test_it_fails_a_task_of_no_tenant_and_changes_nothing(two: tuple[str, str], schema: str) -> None:
+def test_it_fails_a_task_of_no_tenant_and_changes_nothing(two: tuple[str, str]) -> None:
     before = [counts(tenant) for tenant in two]
-    for task in tenant_tasks():
-        done = task.apply(args=[schema])
-        assert done.failed(), (task.name, done.result)
-        assert here.schema_name == "public"
+    for schema in ("public", "behavry_operator", "", "t_nowhere", "acme", "t_acme,t_globex", 'x"; --'):
+        for task in tenant_tasks():
+            done = task.apply(args=[schema])
+            assert done.failed(), (schema, task.name, done.result)
+            assert here.schema_name == "public"
     assert [counts(tenant) for tenant in two] == before
