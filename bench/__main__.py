@@ -15,6 +15,7 @@ from typing import Any
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
+os.environ.setdefault("BEHAVRY_LOG_LEVEL", "ERROR")  # log lines go to stdout too, which is the figures' alone
 django.setup()
 
 from bench import appends, calls, rulebook60, scanning, tenants  # noqa: E402 - models need Django's app registry first
