@@ -95,9 +95,7 @@ class _Parts:
         self.batches = Batches(self.exchanges, limits, self.load)
         self.streams = Streams(self.io, self.door, self.upstreams, limits, self.load)
         self._reaper: asyncio.Task[None] | None = None
-        self._refusals_left = limits.refusals_per_second
-        self._refilled_at = time.monotonic()
-        self._uncounted = 0
+        self._refusals: dict[str, tuple[float, float, int]] = {}  # schema → entries left, refilled at, not logged
 
     async def open(self) -> None:
         await self.upstreams.open()
@@ -202,15 +200,15 @@ class _Parts:
         """An entry for the refusal. Strangers can cause them at will, so the log takes only so many a second."""
         if not schema:
             return
-        now = time.monotonic()
-        rate = self.limits.refusals_per_second
-        self._refusals_left = min(rate * 5, self._refusals_left + (now - self._refilled_at) * rate)
-        self._refilled_at = now
-        if self._refusals_left < 1:
-            self._uncounted += 1
+        now, rate = time.monotonic(), self.limits.refusals_per_second
+        # Per tenant: what strangers do at one door is neither counted nor forgotten at another's.
+        left, refilled_at, uncounted = self._refusals.get(schema, (rate * 5, now, 0))
+        left = min(rate * 5, left + (now - refilled_at) * rate)
+        if left < 1:
+            self._refusals[schema] = (left, now, uncounted + 1)
             return
-        self._refusals_left -= 1
-        extra, self._uncounted = ({"not_logged_before": self._uncounted} if self._uncounted else {}), 0
+        self._refusals[schema] = (left - 1, now, 0)
+        extra: dict[str, int] = {"not_logged_before": uncounted} if uncounted else {}
         actor = f"agent:{agent}" if agent else "anonymous"
         self.io.record_soon(
             schema,
