@@ -8,4 +8,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
 
 app = Celery("behavry")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["apps.tenants", "apps.audit", "apps.agents", "apps.policies"])
+app.autodiscover_tasks(["apps.tenants", "apps.audit", "apps.agents", "apps.policies", "apps.exceptions"])

@@ -113,7 +113,7 @@ _DJANGO_PER_SCHEMA = [
     "django_otp.plugins.otp_static",
 ]
 SHARED_APPS = ["django_tenants", "apps.tenants", *_DJANGO_PER_SCHEMA]
-TENANT_APPS = [*_DJANGO_PER_SCHEMA, "apps.audit", "apps.agents", "apps.policies"]
+TENANT_APPS = [*_DJANGO_PER_SCHEMA, "apps.audit", "apps.agents", "apps.policies", "apps.exceptions"]
 INSTALLED_APPS = [
     "django.contrib.admin",  # before django_tenants, whose template of the index hides what is not in `public`
     "apps.tenants",  # before django_tenants, whose create_tenant would hide ours
@@ -127,6 +127,7 @@ INSTALLED_APPS = [
     "apps.audit",
     "apps.agents",
     "apps.policies",
+    "apps.exceptions",
     "apps.gateway",
 ]
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("api/v1/", include("apps.audit.urls")),
     path("api/v1/", include("apps.agents.urls")),
     path("api/v1/", include("apps.policies.urls")),
+    path("api/v1/", include("apps.exceptions.urls")),
     path("", include("apps.agents.urls_wellknown")),
     path("health", health.alive, name="health"),
     path("health/ready", health.ready, name="ready"),

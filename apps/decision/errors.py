@@ -9,6 +9,7 @@ AppError
 ├── TooLarge (413)
 ├── RateLimited (429)    `retry_after` in seconds
 ├── Unavailable (503)    a part that a decision needs is missing, late or broken
+│   └── Outdated         the rules moved, or time passed, between the decision and the act: judge again
 └── UpstreamFailed (502) the upstream answered wrongly or not at all
 """
 
@@ -70,3 +71,9 @@ class UpstreamFailed(AppError):
 
 class Unavailable(AppError):
     status, code = 503, "unavailable"
+
+
+class Outdated(Unavailable):
+    """What was decided may no longer hold. Whoever catches it gathers and judges again, or refuses."""
+
+    code = "outdated"

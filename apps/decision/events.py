@@ -50,6 +50,40 @@ class EventKind(Enum):
     DLP_PATTERN_UPDATED = ("dlp_pattern.updated", Severity.LOW, "A DLP pattern or its action changed", True)
     DLP_PATTERN_REMOVED = ("dlp_pattern.removed", Severity.MEDIUM, "A custom DLP pattern was removed", True)
     TENANT_CONFIGURED = ("tenant.configured", Severity.MEDIUM, "A tenant's limits or modes changed", True)
+    POLICY_SHADOWED = ("policy.shadowed", Severity.LOW, "A policy version is evaluated beside the others, unenforced")
+    POLICY_UNSHADOWED = ("policy.unshadowed", Severity.LOW, "A policy version is no longer evaluated in shadow")
+    POLICY_CHANGE_SUBMITTED = ("policy_change.submitted", Severity.LOW, "A policy change was put up for approval")
+    POLICY_CHANGE_WITHDRAWN = ("policy_change.withdrawn", Severity.LOW, "A policy change was taken back by its author")
+    POLICY_CHANGE_APPROVED = ("policy_change.approved", Severity.MEDIUM, "A policy change was approved and took effect")
+    POLICY_CHANGE_REJECTED = ("policy_change.rejected", Severity.MEDIUM, "A policy change was rejected")
+    BLAST_RADIUS_CONFIGURED = ("blast_radius.configured", Severity.MEDIUM, "The blast radius limits changed", True)
+    RATE_LIMIT_CONFIGURED = ("rate_limit.configured", Severity.MEDIUM, "The rate limits changed", True)
+    KILL_SWITCH_ENGAGED = ("kill_switch.engaged", Severity.CRITICAL, "All agents were stopped", True)
+    KILL_SWITCH_RELEASED = ("kill_switch.released", Severity.HIGH, "Stopped agents may act again", True)
+    GLASS_BROKEN = ("kill_switch.glass_broken", Severity.CRITICAL, "A stop was lifted for a limited time", True)
+    GLASS_MENDED = ("kill_switch.glass_mended", Severity.HIGH, "A lifted stop holds again", True)
+    ESCALATION_OPENED = ("escalation.opened", Severity.MEDIUM, "A call waits for a person's decision")
+    ESCALATION_RESOLVED = ("escalation.resolved", Severity.MEDIUM, "A person decided a waiting call")
+    ESCALATION_EXPIRED = ("escalation.expired", Severity.MEDIUM, "Nobody decided in time, so the call is denied")
+    ESCALATION_CONFIGURED = ("escalation.configured", Severity.MEDIUM, "The escalation settings changed", True)
+    EXCEPTION_CREATED = ("exception.created", Severity.MEDIUM, "An agent was given a time-boxed permission", True)
+    EXCEPTION_EXTENDED = ("exception.extended", Severity.MEDIUM, "A time-boxed permission was prolonged", True)
+    EXCEPTION_REVOKED = ("exception.revoked", Severity.MEDIUM, "A time-boxed permission was withdrawn", True)
+    EXCEPTION_ANOMALY = ("exception.anomaly", Severity.HIGH, "One agent was given many exceptions within an hour")
+    BASELINE_POISONING_SUSPECTED = (
+        "baseline.poisoning_suspected",
+        Severity.HIGH,
+        "One agent was approved unusually often within a day, which would teach a baseline to trust it",
+    )
+    BLAST_RADIUS_ESCALATION = ("blast_radius.escalation", Severity.HIGH, "A call reached further than its limits allow")
+    REQUESTER_IDENTITY_MISMATCH = (
+        "requester.identity_mismatch",
+        Severity.HIGH,
+        "One agent served several requesters within 15 minutes",
+    )
+    NOTIFICATION_HOOK_CREATED = ("notification_hook.created", Severity.LOW, "A notification hook was added")
+    NOTIFICATION_HOOK_UPDATED = ("notification_hook.updated", Severity.LOW, "A notification hook changed")
+    NOTIFICATION_HOOK_REMOVED = ("notification_hook.removed", Severity.LOW, "A notification hook was removed")
     CHAIN_VERIFIED = ("chain.verified", Severity.LOW, "The log was verified")
     CHAIN_BREAK_ACKNOWLEDGED = ("chain.break_acknowledged", Severity.HIGH, "A break in the log was acknowledged")
     LOG_EXPORTED = ("log.exported", Severity.LOW, "Entries were exported")

@@ -2,17 +2,25 @@
 
 decision = screen(call, facts, findings)
 if decision is None:
-    decision = conclude(findings, await ask(facts.book, document(call, facts, findings)))
+    ruling = await ask(facts.book, document(call, facts, findings))
+    decision = conclude(call, facts, findings, ruling)
 """
 
 from collections.abc import Callable
 from typing import Final
 
-from apps.decision.screens import dlp, identity, killswitch, server
-from apps.decision.types import JSON, Call, Decision, DlpAction, Facts, Finding, Rulebook, Ruling
+from apps.decision import exceptions
+from apps.decision.screens import blast_radius, dlp, identity, killswitch, server
+from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding, Rulebook, Ruling, Verdict
 
 Screen = Callable[[Call, Facts, tuple[Finding, ...]], Decision | None]
-SCREENS: Final[tuple[Screen, ...]] = (killswitch.screen, identity.screen, server.screen, dlp.screen)
+SCREENS: Final[tuple[Screen, ...]] = (
+    killswitch.screen,
+    identity.screen,
+    server.screen,
+    dlp.screen,
+    blast_radius.screen,
+)
 
 
 def screen(call: Call, facts: Facts, findings: tuple[Finding, ...]) -> Decision | None:
@@ -31,9 +39,15 @@ async def ask(book: Rulebook, document: JSON) -> Ruling:
     return await book.authorize_async(document)
 
 
-def conclude(findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
-    """What policy said becomes the decision. An allowed call is forwarded without its findings to redact."""
-    return Decision(ruling.result, ruling.reason, ruling.policy, "policy", findings, ruling.verdicts)
+def conclude(call: Call, facts: Facts, findings: tuple[Finding, ...], ruling: Ruling) -> Decision:
+    """What policy and the blast radius said becomes the decision, the strongest first; an exception may soften it."""
+    raised = blast_radius.raised(call, facts)
+    verdicts = ruling.verdicts + tuple(one for one in raised if one not in ruling.verdicts)
+    decision = Decision(ruling.result, ruling.reason, ruling.policy, "policy", findings, verdicts)
+    if raised and ruling.result is Effect.ALLOW:
+        first: Verdict = raised[0]
+        decision = Decision(first.result, first.reason, first.policy, "blast_radius", findings, verdicts)
+    return exceptions.soften(call, facts, decision)
 
 
 def to_redact(decision: Decision) -> tuple[Finding, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 # A parsed JSON value. `Any`, because a recursive alias makes every reader cast and checks nothing more.
 JSON: TypeAlias = Any
@@ -105,6 +105,19 @@ class Requester:
 
 
 @dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a call's arguments reach, read structurally and once (`reach.py`)."""
+
+    paths: tuple[str, ...] = ()  # every path named, in one spelling: decoded, "/" between parts, "." and ".." resolved
+    names: tuple[str, ...] = ()  # the last part of each path, and file names in URIs, in lower case
+    recipients: int = 0
+    items: int = 1  # how many things the call acts on, nested batches multiplied out
+
+
+NO_REACH: Final = Reach()
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One governed JSON-RPC message, already parsed. Decisions read this and never the HTTP headers."""
 
@@ -117,6 +130,8 @@ class Call:
     resource_count: int
     arguments: JSON
     input_hash: str  # SHA-256 hex over the canonical arguments
+    reach: "Reach" = field(default_factory=lambda: NO_REACH)
+    instruction_hash: str = ""  # SHA-256 hex over server, method, tool and input_hash: the same order, whoever gives it
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +178,8 @@ class Decision:
     stage: str
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
+    exception: str = ""  # id of the exception that turned it into an allow
+    escalation: str = ""  # id of the escalation: the one it opened, or the approved one it was allowed by
 
 
 class Authorizer(Protocol):
@@ -181,6 +198,68 @@ class Scanner(Protocol):
     """Finds secrets in a parsed JSON value; applies the tenant's action per pattern."""
 
     def __call__(self, value: JSON) -> tuple[Finding, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BlastRadius:
+    """The limits on what one call may reach. `config_paths` are directories; `protected_names` match file names."""
+
+    min_delete_depth: int = 3
+    email_recipient_limit: int = 10
+    bulk_action_threshold: int = 50
+    config_paths: tuple[str, ...] = ("/etc", "/root", "~/.ssh", "~/.aws", "~/.config")
+    protected_names: tuple[str, ...] = ("MEMORY", "SOUL", "IDENTITY", ".env")
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """How often one agent may call: `per_minute` in the long run, `burst` at once; both times the tier's factor."""
+
+    per_minute: int = 60
+    burst: int = 100
+    concurrent: int = 32
+    factors: Mapping[str, float] = field(
+        default_factory=lambda: MappingProxyType({"low": 1.0, "medium": 0.75, "high": 0.5, "critical": 0.25})
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExceptionGrant:
+    """A time-boxed permission that a person gave. `tool` and `resource` are globs; "" as `server` is every server."""
+
+    id: str
+    agent_id: str
+    server: str
+    tool: str
+    resource: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Lift:
+    """Breaking the glass: until then the stop does not hold for this agent; "" is every agent."""
+
+    id: str
+    agent_id: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """An engaged kill switch. `scope` is "tenant" or "fleet"."""
+
+    scope: str
+    reason: str
+    lifts: tuple[Lift, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Human:
+    """What people decided that the rulebook must know."""
+
+    stops: tuple[Stop, ...] = ()
+    grants: Mapping[str, tuple[ExceptionGrant, ...]] = field(default_factory=lambda: MappingProxyType({}))  # by agent
+    hold_seconds: float = 45.0  # how long a stateful caller waits for a person before it is told to come again
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +283,11 @@ class Rulebook:
     payload_mode: PayloadMode
     max_rpm_per_agent: int
     authorize_async: AsyncAuthorizer | None = None
+    rules: str = ""  # digest of what judges (policies, DLP, limits, servers), without who is judged
+    human: Human = field(default_factory=Human)
+    blast_radius: BlastRadius = field(default_factory=BlastRadius)
+    rate_limit: RateLimit = field(default_factory=RateLimit)
+    keep_inputs: bool = True  # whether masked inputs of decisions are kept for replay
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,8 +298,8 @@ class Facts:
     caller: Caller
     server: Server
     requester: Requester
-    kill_switch: str = ""  # why the tenant is stopped; "" when it is not
-    calls_this_minute: int = 0
+    calls_in_window: int = 0  # of this agent, this one included
     calls_in_session: int = 0
+    distinct_requesters: int = 0  # whom this agent served within the last 15 minutes, this one included
     now: datetime | None = None  # timezone-aware
     context: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))  # what the protocol adds

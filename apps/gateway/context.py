@@ -1,13 +1,20 @@
 """What is known about one HTTP request once it has been let in."""
 
+import time
 from dataclasses import dataclass, field
+from typing import Final
 
 from apps.agents.tokens import Claims
+from apps.decision.errors import Outdated
 from apps.decision.types import Facts
 from apps.gateway.envelope import Era
 from apps.gateway.io import McpSession
 from apps.gateway.transports.stdio import Place
 from apps.gateway.wire import Receive, Send
+
+# How long after its facts were asked for a call may still be sent. Whoever engages the kill switch waits as long before
+# saying so, hence nothing that was judged before reaches an upstream after.
+FRESH_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -23,6 +30,12 @@ class Request:
     session: McpSession | None = None
     era: Era = Era.STATEFUL
     counts: dict[str, int] = field(default_factory=dict)
+    fresh_until: float = 0.0  # on the monotonic clock; set whenever facts are gathered
+
+    def sure(self) -> None:
+        """Called by a transport when the next thing is to send. Raises Outdated when the facts are too old."""
+        if time.monotonic() > self.fresh_until:
+            raise Outdated("The decision is too old to act on", retry_after=1)
 
     def place(self) -> Place:
         """Which child serves this request, where the backend is a process."""

@@ -4,6 +4,8 @@ Nothing about why a token was refused leaves this place but the OAuth error code
 """
 
 import re
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
@@ -11,8 +13,9 @@ from urllib.parse import urlsplit
 from apps.agents.tokens import Claims, TokenError
 from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound
 from apps.decision.scan.redact import redact
+from apps.decision.screens.killswitch import stopped_by
 from apps.decision.types import Caller, Facts, Requester, Rulebook, Severity
-from apps.gateway.context import Request
+from apps.gateway.context import FRESH_SECONDS, Request
 from apps.gateway.errors import SessionGone
 from apps.gateway.io import Gathered, Io
 from apps.gateway.limits import Limits
@@ -60,6 +63,7 @@ class Door:
             raise Refused(Misdirected("No tenant answers on this host"), "unknown_host")
         self._check_origin(headers, schema)
         session_id = _session_id(headers)
+        asked_at = time.monotonic()
         claims, gathered = await self._identify(schema, headers, server, session_id)
         book = gathered.book
         known = {"schema": schema, "agent": claims.agent_id, "session": claims.session_id}
@@ -79,12 +83,13 @@ class Door:
             caller=Caller(agent, claims.session_id),
             server=target,
             requester=_requester(headers, book),
-            kill_switch=gathered.kill_switch,
-            calls_this_minute=gathered.calls_this_minute,
+            calls_in_window=gathered.calls_in_window,
             calls_in_session=gathered.calls_in_session,
             now=datetime.now(UTC),
         )
-        return Request(schema, facts, claims, headers, pairs, receive, send, session_id, session)
+        request = Request(schema, facts, claims, headers, pairs, receive, send, session_id, session)
+        request.fresh_until = asked_at + FRESH_SECONDS
+        return request
 
     async def _identify(
         self, schema: str, headers: dict[bytes, bytes], server: str, session_id: str
@@ -123,7 +128,8 @@ class Door:
             gathered = await self._io.gather(schema, "", "", "")
         except (TokenError, AppError):
             return False
-        return not gathered.kill_switch and _in_service(gathered.book, claims, request.facts.server.name)
+        facts = replace(request.facts, book=gathered.book, now=datetime.now(UTC))
+        return stopped_by(facts) is None and _in_service(gathered.book, claims, request.facts.server.name)
 
     def _check_origin(self, headers: dict[bytes, bytes], schema: str) -> None:
         """A browser page of another origin must not reach a gateway on its user's network (DNS rebinding)."""

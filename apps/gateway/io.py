@@ -24,6 +24,7 @@ from apps.audit.services import Position
 from apps.decision.errors import Unavailable
 from apps.decision.events import Entry
 from apps.decision.types import Rulebook
+from apps.exceptions.services.snapshot import human
 from apps.gateway.limits import Limits
 from apps.gateway.redis_line import RedisError, RedisLine, RedisValue, encoded, unavailable
 from apps.policies import rulebook as rulebooks
@@ -33,21 +34,21 @@ from apps.tenants.context import tenant_key
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# KEYS: rulebook version, kill switch, the agent's minute, the session's calls, an MCP session.
+# KEYS: rulebook version, the agent's minute, the session's calls, an MCP session.
 # ARGV: whether someone calls (else only the version is asked for), how long an idle MCP session is kept.
 GATHER: Final = """
 local minute, calls, mcp = 0, 0, false
 if ARGV[1] == '1' then
-  minute = redis.call('INCR', KEYS[3])
-  if minute == 1 then redis.call('EXPIRE', KEYS[3], 120) end
-  calls = redis.call('INCR', KEYS[4])
-  if calls == 1 then redis.call('EXPIRE', KEYS[4], 86400) end
-  if KEYS[5] then
-    mcp = redis.call('HMGET', KEYS[5], 'agent', 'server', 'upstream', 'version')
-    if mcp[1] then redis.call('EXPIRE', KEYS[5], ARGV[2]) end
+  minute = redis.call('INCR', KEYS[2])
+  if minute == 1 then redis.call('EXPIRE', KEYS[2], 120) end
+  calls = redis.call('INCR', KEYS[3])
+  if calls == 1 then redis.call('EXPIRE', KEYS[3], 86400) end
+  if KEYS[4] then
+    mcp = redis.call('HMGET', KEYS[4], 'agent', 'server', 'upstream', 'version')
+    if mcp[1] then redis.call('EXPIRE', KEYS[4], ARGV[2]) end
   end
 end
-return {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), minute, calls, mcp}
+return {redis.call('GET', KEYS[1]), minute, calls, mcp}
 """
 _GATHER_SHA: Final = sha1(GATHER.encode(), usedforsecurity=False).hexdigest()
 RAISE_VERSION: Final = """
@@ -72,8 +73,7 @@ class McpSession:
 @dataclass(frozen=True, slots=True)
 class Gathered:
     book: Rulebook
-    kill_switch: str
-    calls_this_minute: int
+    calls_in_window: int
     calls_in_session: int
     mcp_session: McpSession | None
 
@@ -102,10 +102,9 @@ class Io:
     # --- facts ------------------------------------------------------------------------------------------------------
 
     async def gather(self, schema: str, agent_id: str, session_id: str, mcp_session: str) -> Gathered:
-        """The counters, the kill switch, the MCP session, and a rulebook that is not older than Redis says."""
+        """The counters, the MCP session, and a rulebook that is not older than Redis says."""
         keys = [
             tenant_key(schema, "rulebook_version"),
-            tenant_key(schema, "kill_switch"),
             tenant_key(schema, "calls", agent_id, str(int(time.time()) // 60)),
             tenant_key(schema, "session_calls", session_id),
         ]
@@ -115,9 +114,9 @@ class Io:
         answer = await self._redis.command(encoded("EVALSHA", _GATHER_SHA, *arguments))
         if isinstance(answer, RedisError) and str(answer).startswith("NOSCRIPT"):
             answer = await self._redis.command(encoded("EVAL", GATHER, *arguments))
-        if not isinstance(answer, list) or len(answer) != 5:
+        if not isinstance(answer, list) or len(answer) != 4:
             raise unavailable()
-        version, kill_switch, minute, calls, found = answer
+        version, minute, calls, found = answer
         book = self._books.get(schema)
         announced = int(version) if isinstance(version, bytes) else None
         # A change committed while Redis was away may never have been announced: after a break the database is asked.
@@ -127,8 +126,7 @@ class Io:
             self._checked_on[schema] = connection
         return Gathered(
             book=book,
-            kill_switch=kill_switch.decode("utf-8", "replace") if isinstance(kill_switch, bytes) else "",
-            calls_this_minute=minute if isinstance(minute, int) else 0,
+            calls_in_window=minute if isinstance(minute, int) else 0,
             calls_in_session=calls if isinstance(calls, int) else 0,
             mcp_session=_session(mcp_session, found) if mcp_session else None,
         )
@@ -165,7 +163,7 @@ class Io:
         return await asyncio.shield(task)
 
     async def _load_once(self, schema: str) -> Rulebook:
-        book = await self._in_thread(lambda: rulebooks.load(schema))
+        book = await self._in_thread(lambda: rulebooks.load(schema, human=human))
         self._books[schema] = book
         self._books.move_to_end(schema)
         while len(self._books) > self._limits.rulebooks:

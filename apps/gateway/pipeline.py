@@ -81,11 +81,11 @@ async def _ask(
     if method.care is Care.DECIDE:
         judged = replace(call, arguments=calls.arguments_of(message.method, params)) if findings else call
         document = judgement.document(judged, facts, findings)
-        return judgement.conclude(findings, await judgement.ask(facts.book, document))
+        return judgement.conclude(judged, facts, findings, await judgement.ask(facts.book, document))
     for uri in calls.subscribed(message):
         one = replace(calls.of_resource(call, uri), arguments={})
         ruling = await judgement.ask(facts.book, judgement.document(one, facts, findings))
-        decision = judgement.conclude(findings, ruling)
+        decision = judgement.conclude(one, facts, findings, ruling)
         if decision.effect is not Effect.ALLOW:
             return decision
     return Decision(Effect.ALLOW, "", "", "record", findings) if findings else _RECORDED

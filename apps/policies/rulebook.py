@@ -3,8 +3,9 @@
 Whoever changes a rule moves the version in the same commit, and both are read here in one snapshot of the database.
 """
 
+import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import MappingProxyType
 
@@ -15,11 +16,22 @@ from apps.agents import services as agents
 from apps.audit import services as audit
 from apps.decision.errors import BadInput
 from apps.decision.scan import scanner
-from apps.decision.types import AsyncAuthorizer, Authorizer, DlpAction, PayloadMode, Rulebook, Scanner
-from apps.policies import opa, plans
+from apps.decision.scan.custom import CustomPattern
+from apps.decision.types import (
+    AsyncAuthorizer,
+    Authorizer,
+    BlastRadius,
+    DlpAction,
+    Human,
+    PayloadMode,
+    Rulebook,
+    Server,
+)
+from apps.policies import assembly, opa, plans
 from apps.policies.assembly import Source
 from apps.policies.authorizer import ProgramAuthorizer, refuse
 from apps.policies.models import DlpPattern, DlpSetting
+from apps.policies.services import limits
 from apps.policies.services.dlp import as_custom
 from apps.policies.services.policies import active_sources
 from apps.tenants import services as tenants
@@ -28,15 +40,20 @@ from apps.tenants.context import in_tenant
 logger = logging.getLogger(__name__)
 
 
-def load(schema: str) -> Rulebook:
-    """The tenant's rulebook as of now. Where its plan is not stored yet, this compiles it."""
+def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
+    """The tenant's rulebook as of now. Where its plan is not stored yet, this compiles it.
+
+    `human` reads what people decided (rooms above this one know it), in the tenant and the moment of everything else.
+    """
     with in_tenant(schema):
         with _snapshot():
             version = audit.head(schema).rulebook_version
             config = tenants.config_of(schema)
             known = agents.snapshot()
             sources = active_sources()
-            scan_dlp = _scanner()
+            changed, own = _dlp()
+            decided = human()
+            blast_radius, rate_limit = limits.blast_radius(), limits.rate_limit(config)
         authorize, authorize_async = _authorizers(schema, sources)
     return Rulebook(
         schema=schema,
@@ -48,10 +65,14 @@ def load(schema: str) -> Rulebook:
         servers=known.servers,
         revoked_sessions=known.revoked_sessions,
         authorize=authorize,
-        scan_dlp=scan_dlp,
+        scan_dlp=scanner.build_scanner(changed, own),
         payload_mode=PayloadMode(config.payload_mode),
         max_rpm_per_agent=config.max_rpm_per_agent,
         authorize_async=authorize_async,
+        rules=_digest(sources, changed, own, blast_radius, known.servers),
+        human=decided,
+        blast_radius=blast_radius,
+        rate_limit=rate_limit,
     )
 
 
@@ -77,10 +98,26 @@ def _authorizers(schema: str, sources: Sequence[Source]) -> tuple[Authorizer, As
         return refuse, None
 
 
-def _scanner() -> Scanner:
+def _dlp() -> tuple[Mapping[str, scanner.PatternSetting], list[CustomPattern]]:
     changed = {
         pattern: scanner.PatternSetting(DlpAction(action) if action else None, enabled)
         for pattern, action, enabled in DlpSetting.objects.values_list("pattern", "action", "enabled")
     }
     own = [as_custom(row) for row in DlpPattern.objects.filter(enabled=True).order_by("name")]
-    return scanner.build_scanner(MappingProxyType(changed), own)
+    return MappingProxyType(changed), own
+
+
+def _digest(
+    sources: Sequence[Source],
+    changed: Mapping[str, scanner.PatternSetting],
+    own: Sequence[CustomPattern],
+    blast_radius: BlastRadius,
+    servers: Mapping[str, Server],
+) -> str:
+    """Names what judges. An approval is bound to it, and not to the version, which every revoked session moves."""
+    reached = [
+        (one.name, one.kind, one.transport, one.url, one.command, sorted(one.tool_actions.items()))
+        for one in servers.values()
+    ]
+    words = (assembly.digest(assembly.assemble(sources)), sorted(changed.items()), list(own), blast_radius, reached)
+    return hashlib.sha256(repr(words).encode("utf-8", "surrogatepass")).hexdigest()

@@ -85,3 +85,29 @@ class TenantConfig(models.Model):
 
     def __str__(self) -> str:
         return f"configuration of {self.tenant_id}"
+
+
+class FleetStop(models.Model):
+    """The kill switch of the whole installation, one row per engagement; the one without `released_at` holds.
+
+    Every tenant may see it, since it stops them all; only the operator writes it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reason = models.TextField(max_length=2000)
+    engaged_by = models.CharField(max_length=200, editable=False)
+    engaged_at = models.DateTimeField(auto_now_add=True)
+    release_reason = models.TextField(max_length=2000, blank=True)
+    released_by = models.CharField(max_length=200, blank=True, editable=False)
+    released_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    class Meta:
+        ordering: ClassVar = ["-engaged_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                models.Value(1), condition=models.Q(released_at__isnull=True), name="fleet_stop_engaged_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,9 +1,24 @@
-"""A stopped tenant does nothing at all."""
+"""A stopped tenant does nothing at all, unless somebody broke the glass for this agent and the time is not over."""
 
-from apps.decision.types import Call, Decision, Effect, Facts, Finding
+from apps.decision.types import Call, Decision, Effect, Facts, Finding, Stop
 
 
 def screen(call: Call, facts: Facts, findings: tuple[Finding, ...]) -> Decision | None:
-    if not facts.kill_switch:
+    stop = stopped_by(facts)
+    if stop is None:
         return None
-    return Decision(Effect.DENY, "All agents are stopped", "kill_switch", "kill_switch", findings)
+    reason = "All agents are stopped" if stop.scope == "tenant" else "All agents of this installation are stopped"
+    return Decision(Effect.DENY, reason, f"kill_switch.{stop.scope}", "kill_switch", findings)
+
+
+def stopped_by(facts: Facts) -> Stop | None:
+    """The stop that holds for this caller now."""
+    for stop in facts.book.human.stops:
+        if not _lifted(stop, facts):
+            return stop
+    return None
+
+
+def _lifted(stop: Stop, facts: Facts) -> bool:
+    now, agent = facts.now, facts.caller.agent.id
+    return now is not None and any(lift.until > now and lift.agent_id in ("", agent) for lift in stop.lifts)

@@ -41,15 +41,15 @@ def test_it_denies_a_secret_before_policy_is_asked() -> None:
 
 def test_it_follows_the_policy() -> None:
     found = (make_finding(action=DlpAction.LOG),)
-    allowed = pipeline.conclude(found, ALLOWED)
+    allowed = pipeline.conclude(make_call(), make_facts(), found, ALLOWED)
     assert (allowed.effect, allowed.stage) == (Effect.ALLOW, "policy")
     assert (allowed.findings, allowed.verdicts) == (found, ALLOWED.verdicts)
-    assert pipeline.conclude((), REFUSED).effect is Effect.DENY
+    assert pipeline.conclude(make_call(), make_facts(), (), REFUSED).effect is Effect.DENY
 
 
 def test_it_names_what_is_to_be_redacted_and_only_that() -> None:
     redacted, logged = make_finding(action=DlpAction.REDACT), make_finding(rule="email", action=DlpAction.LOG)
-    decision = pipeline.conclude((redacted, logged), ALLOWED)
+    decision = pipeline.conclude(make_call(), make_facts(), (redacted, logged), ALLOWED)
     assert decision.effect is Effect.ALLOW
     assert pipeline.to_redact(decision) == (redacted,)
 

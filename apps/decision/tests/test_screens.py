@@ -7,7 +7,7 @@ import pytest
 from apps.decision import pipeline, screens
 from apps.decision.screens import dlp, identity, killswitch, server
 from apps.decision.tests.builders import make_agent, make_call, make_facts, make_finding, make_rulebook, make_server
-from apps.decision.types import DlpAction, Effect, Severity
+from apps.decision.types import DlpAction, Effect, Human, Severity, Stop
 
 
 def test_it_lists_every_screen_there_is() -> None:
@@ -17,7 +17,9 @@ def test_it_lists_every_screen_there_is() -> None:
 
 def test_it_stops_everything_while_the_switch_is_thrown() -> None:
     assert killswitch.screen(make_call(), make_facts(), ()) is None
-    decision = killswitch.screen(make_call(), make_facts(kill_switch="incident"), ())
+    decision = killswitch.screen(
+        make_call(), make_facts(book=make_rulebook(human=Human(stops=(Stop("tenant", "incident"),)))), ()
+    )
     assert decision is not None and decision.effect is Effect.DENY
 
 

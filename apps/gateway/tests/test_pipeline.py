@@ -5,14 +5,16 @@ from typing import Any
 
 import orjson
 import pytest
+from django.db import transaction
+from django.utils import timezone
 
 from apps.audit import services as audit
 from apps.decision.events import EventKind
+from apps.exceptions.models import KillSwitch
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant
 from apps.policies.services import dlp
-from apps.tenants.context import in_operator, tenant_key
+from apps.tenants.context import in_operator
 from apps.tenants.models import TenantConfig
-from apps.tenants.redis import redis_client
 
 CallerOf = Callable[..., Caller]
 ADDRESS = "jane.doe" + "@" + "acme.org"
@@ -39,16 +41,27 @@ def act_on_addresses(tenant: Tenant, action: str | None) -> None:
     tenant.inside(lambda: dlp.set_builtin("email", actor="system", changes=changes))
 
 
+def _engage(reason: str) -> None:
+    with transaction.atomic():
+        KillSwitch.objects.create(reason=reason)
+        audit.record(EventKind.KILL_SWITCH_ENGAGED, actor="system")
+
+
+def _release() -> None:
+    with transaction.atomic():
+        KillSwitch.objects.update(released_at=timezone.now())
+        audit.record(EventKind.KILL_SWITCH_RELEASED, actor="system")
+
+
 async def test_a_stopped_tenant_does_nothing(ready: Tenant, upstream: FakeUpstream, caller_of: CallerOf) -> None:
     _, token = ready.agent("filesystem:read")
     caller = caller_of(ready, token)
-    key = tenant_key(ready.schema, "kill_switch")
-    redis_client().set(key, "incident")
+    ready.inside(lambda: _engage("incident"))
     try:
         for answer in (await caller.call("read_file"), await caller.ask("tools/list"), await caller.ask("ping")):
             assert "kill_switch" in answer.text
     finally:
-        redis_client().delete(key)
+        ready.inside(_release)
     assert upstream.seen == []
     assert (await caller.call("read_file")).json()["result"]["isError"] is False
 

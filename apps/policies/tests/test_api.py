@@ -7,6 +7,7 @@ import pytest
 from django.contrib.auth.models import AbstractUser
 from rest_framework.test import APIClient
 
+from apps.decision.types import Human
 from apps.policies import rulebook
 from apps.policies.tests.examples import allowing, document, policy
 
@@ -34,10 +35,10 @@ def test_it_takes_a_policy_from_draft_to_decision(acme: str, author: APIClient) 
     assert (made["status"], made["active_version"], made["latest_version"]) == ("draft", None, 1)
     activated = author.post(f"/api/v1/policies/{made['id']}/activate", {}, format="json").json()
     assert (activated["status"], activated["active_version"]) == ("active", 1)
-    assert rulebook.load(acme).authorize(WRITES).policy == "tenant.late_hours.all"
+    assert rulebook.load(acme, human=Human).authorize(WRITES).policy == "tenant.late_hours.all"
     archived = author.post(f"/api/v1/policies/{made['id']}/archive").json()
     assert (archived["status"], archived["active_version"]) == ("archived", None)
-    assert rulebook.load(acme).authorize(WRITES).policy == "default"
+    assert rulebook.load(acme, human=Human).authorize(WRITES).policy == "default"
 
 
 def test_it_keeps_versions(author: APIClient) -> None:
@@ -135,15 +136,15 @@ def test_it_changes_dlp_patterns(acme: str, author: APIClient) -> None:
         "examples_hit": ["BADGE-123456"], "examples_miss": ["BADGE-1"],
     }  # fmt: skip
     made = author.post("/api/v1/dlp/patterns", body, format="json").json()
-    assert [one.rule for one in rulebook.load(acme).scan_dlp("BADGE-654321")] == ["badge"]
+    assert [one.rule for one in rulebook.load(acme, human=Human).scan_dlp("BADGE-654321")] == ["badge"]
     address = f"/api/v1/dlp/patterns/{made['id']}"
     assert author.patch(address, {"action": "log"}, format="json").json()["action"] == "log"
-    assert rulebook.load(acme).scan_dlp("BADGE-654321")[0].action == "log"
+    assert rulebook.load(acme, human=Human).scan_dlp("BADGE-654321")[0].action == "log"
     assert author.patch(address, {"regex": "("}, format="json").json()["fields"]["regex"]
     assert author.get(address).json()["regex"] == body["regex"]
     assert author.delete(address).status_code == 204
     assert author.get(address).status_code == 404
-    assert rulebook.load(acme).scan_dlp("BADGE-654321") == ()
+    assert rulebook.load(acme, human=Human).scan_dlp("BADGE-654321") == ()
 
 
 def test_it_changes_builtin_patterns(acme: str, author: APIClient) -> None:
@@ -152,6 +153,6 @@ def test_it_changes_builtin_patterns(acme: str, author: APIClient) -> None:
     assert (listed["email"]["enabled"], listed["email"]["changed"]) == (False, False)
     changed = author.patch("/api/v1/dlp/builtin/email", {"enabled": True, "action": "redact"}, format="json").json()
     assert (changed["enabled"], changed["action"], changed["changed"]) == (True, "redact", True)
-    assert [one.rule for one in rulebook.load(acme).scan_dlp("ada@" + "behavry-mail.com")] == ["email"]
+    assert [one.rule for one in rulebook.load(acme, human=Human).scan_dlp("ada@" + "behavry-mail.com")] == ["email"]
     assert author.patch("/api/v1/dlp/builtin/private_key", {"action": "log"}, format="json").status_code == 400
     assert author.patch("/api/v1/dlp/builtin/nothing", {}, format="json").status_code == 404

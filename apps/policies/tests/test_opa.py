@@ -17,7 +17,7 @@ import pytest
 from apps.decision import pipeline
 from apps.decision.rego import compile_modules, load
 from apps.decision.tests.builders import make_rulebook
-from apps.decision.types import Effect
+from apps.decision.types import Effect, Human
 from apps.policies import base, opa, rulebook, services
 from apps.policies.assembly import Source, assemble
 from apps.policies.authorizer import FAILED, ruling_of
@@ -83,17 +83,17 @@ async def test_it_decides_as_the_rulebook_says(server: Server) -> None:
 @needs_opa
 @pytest.mark.processes
 def test_it_brings_an_activated_policy_to_the_next_decision(acme: str, globex: str, server: Server) -> None:
-    assert rulebook.load(acme).authorize(WRITES).policy == "default"
+    assert rulebook.load(acme, human=Human).authorize(WRITES).policy == "default"
     with in_tenant(acme):
         made = services.create(name="x", content=allowing(), actor=BY)
         services.activate(made.pk, actor=BY)
-    book = rulebook.load(acme)
+    book = rulebook.load(acme, human=Human)
     assert book.authorize_async is not None
     assert book.authorize(WRITES).policy == "tenant.late_hours.all"
-    assert rulebook.load(globex).authorize(WRITES).policy == "default"
+    assert rulebook.load(globex, human=Human).authorize(WRITES).policy == "default"
     with in_tenant(acme):
         services.archive(made.pk, actor=BY)
-    assert rulebook.load(acme).authorize(WRITES).policy == "default"
+    assert rulebook.load(acme, human=Human).authorize(WRITES).policy == "default"
 
 
 @needs_opa

@@ -11,7 +11,7 @@ from django.db import OperationalError, connection
 
 from apps.audit import services as audit
 from apps.decision.errors import BadInput, Conflict, NotFound
-from apps.decision.types import Effect
+from apps.decision.types import Effect, Human
 from apps.policies import rulebook, services
 from apps.policies.models import CompiledPlan, Policy
 from apps.policies.services.policies import active_sources
@@ -30,13 +30,13 @@ def create(content: str = "", **fields: Any) -> Policy:
 def test_it_brings_an_activated_policy_to_the_next_decision(acme: str) -> None:
     with in_tenant(acme):
         made = create(allowing())
-        assert rulebook.load(acme).authorize(WRITES).result is Effect.DENY
+        assert rulebook.load(acme, human=Human).authorize(WRITES).result is Effect.DENY
         services.activate(made.pk, actor=BY)
-    ruling = rulebook.load(acme).authorize(WRITES)
+    ruling = rulebook.load(acme, human=Human).authorize(WRITES)
     assert (ruling.result, ruling.policy) == (Effect.ALLOW, "tenant.late_hours.all")
     with in_tenant(acme):
         services.archive(made.pk, actor=BY)
-    assert rulebook.load(acme).authorize(WRITES).result is Effect.DENY
+    assert rulebook.load(acme, human=Human).authorize(WRITES).result is Effect.DENY
 
 
 def test_it_lets_a_policy_speak_for_its_own_tenant_only(acme: str, globex: str) -> None:
@@ -46,8 +46,8 @@ def test_it_lets_a_policy_speak_for_its_own_tenant_only(acme: str, globex: str) 
         assert not Policy.objects.exists()
         with pytest.raises(NotFound):
             services.activate(uuid4(), actor=BY)
-    assert rulebook.load(acme).authorize(WRITES).result is Effect.ALLOW
-    ruling = rulebook.load(globex).authorize(WRITES)
+    assert rulebook.load(acme, human=Human).authorize(WRITES).result is Effect.ALLOW
+    ruling = rulebook.load(globex, human=Human).authorize(WRITES)
     assert (ruling.result, ruling.policy) == (Effect.DENY, "default")
 
 
@@ -59,7 +59,7 @@ def test_it_moves_the_rulebook_version_with_every_activation(acme: str) -> None:
         services.activate(made.pk, actor=BY)
         activated = audit.head(acme)
         assert activated.rulebook_version == activated.seq > before
-    assert rulebook.load(acme).version == activated.rulebook_version
+    assert rulebook.load(acme, human=Human).version == activated.rulebook_version
 
 
 def test_it_keeps_versions_and_activates_the_one_that_is_named(acme: str) -> None:
@@ -121,7 +121,7 @@ def test_it_compiles_on_activation_and_not_on_load(acme: str, monkeypatch: pytes
         services.activate(create(allowing()).pk, actor=BY)
         assert CompiledPlan.objects.exists()
     monkeypatch.setattr("apps.policies.checking.compile_modules", None)  # loading must not need it
-    assert rulebook.load(acme).authorize(WRITES).result is Effect.ALLOW
+    assert rulebook.load(acme, human=Human).authorize(WRITES).result is Effect.ALLOW
 
 
 def test_it_takes_back_a_change_that_the_log_does_not_take(fresh_tenant: Callable[[], str]) -> None:
@@ -157,7 +157,7 @@ def test_it_denies_everything_while_active_policies_do_not_compile(acme: str, gl
         made = create()
         services.activate(made.pk, actor=BY)
         made.versions.update(content=policy(body="verdicts contains frobnicate(1)\n"))
-    book = rulebook.load(acme)
+    book = rulebook.load(acme, human=Human)
     assert book.authorize(READS).policy == "policy_error"
     assert book.agents == {}  # the rest of the rulebook is as it should be
-    assert rulebook.load(globex).authorize(READS).result is Effect.ALLOW
+    assert rulebook.load(globex, human=Human).authorize(READS).result is Effect.ALLOW

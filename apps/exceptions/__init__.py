@@ -1,0 +1,1 @@
+"""Human judgement: escalations, exceptions, the kill switch, and whom to notify of them."""

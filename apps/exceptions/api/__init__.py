@@ -1,0 +1,1 @@
+"""The room's REST doors, one noun per file."""

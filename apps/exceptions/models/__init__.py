@@ -1,0 +1,18 @@
+"""The rows of this room, one noun per file. Changing one is the business of the services."""
+
+from apps.exceptions.models.escalation import Escalation, EscalationSetting, EscalationStatus, Resolution
+from apps.exceptions.models.grant import ExceptionGrant
+from apps.exceptions.models.hook import Delivery, NotificationHook
+from apps.exceptions.models.kill_switch import BreakGlass, KillSwitch
+
+__all__ = [
+    "BreakGlass",
+    "Delivery",
+    "Escalation",
+    "EscalationSetting",
+    "EscalationStatus",
+    "ExceptionGrant",
+    "KillSwitch",
+    "NotificationHook",
+    "Resolution",
+]

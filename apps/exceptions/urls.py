@@ -1,0 +1,5 @@
+"""This room's REST addresses, below `/api/v1/`."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,17 @@
+"""The rows of this room, one noun per file. Changing one is the business of the services."""
+
+from apps.policies.models.dlp import ACTIONS, SEVERITIES, DlpPattern, DlpSetting
+from apps.policies.models.limits import BlastRadiusSetting, RateLimitSetting
+from apps.policies.models.policy import CompiledPlan, Policy, PolicyVersion
+
+__all__ = [
+    "ACTIONS",
+    "SEVERITIES",
+    "BlastRadiusSetting",
+    "CompiledPlan",
+    "DlpPattern",
+    "DlpSetting",
+    "Policy",
+    "PolicyVersion",
+    "RateLimitSetting",
+]
