@@ -16,17 +16,19 @@ from typing import TypeAlias
 
 import redis.asyncio
 
-from apps.audit.rows import COLUMN_LIST, End, copy_line, later
+from apps.audit.rows import COLUMN_LIST, INPUT_COLUMN_LIST, End, copy_line, input_line, later
 from apps.audit.services import MONTHS_AHEAD, RAISE_VERSION, Position
 from apps.audit.wire import Wire, WireError
 from apps.decision.chain import text_of_time
-from apps.decision.errors import BadInput, Unavailable
+from apps.decision.errors import AppError, BadInput, Outdated, Unavailable
 from apps.decision.events import Entry
 from apps.tenants.context import tenant_key
 
 logger = logging.getLogger(__name__)
 
-Waiting: TypeAlias = "tuple[Entry, asyncio.Future[Position]]"
+# What is to be written, who waits for it, the input document kept beside it, and whether something is done on it.
+Waiting: TypeAlias = "tuple[Entry, asyncio.Future[Position], bytes | None, bool]"
+Outcome: TypeAlias = "Position | AppError"
 Nudge: TypeAlias = Callable[[str, int, int], Awaitable[None]]
 BATCH_SECONDS = 15.0  # after which a batch is given up, connection and all
 IDLE_SECONDS = 30.0  # after which a tenant's connection is closed
@@ -58,11 +60,17 @@ class Appender:
         self._writers: dict[str, _Writer] = {}
         self._closed = False
 
-    async def append(self, schema: str, entry: Entry) -> Position:
-        """Durable when it returns. A cancelled caller stops waiting; its entry is written all the same."""
-        return await self.enqueue(schema, entry)
+    async def append(self, schema: str, entry: Entry, document: bytes | None = None, *, acts: bool = False) -> Position:
+        """Durable when it returns. A cancelled caller stops waiting; its entry is written all the same.
 
-    def enqueue(self, schema: str, entry: Entry) -> "asyncio.Future[Position]":
+        `document` is the masked input of the decision, kept for replay. `acts` says that something will be done on the
+        strength of the entry: it is refused with Outdated, alone, if its rulebook is no longer the log's.
+        """
+        return await self.enqueue(schema, entry, document, acts=acts)
+
+    def enqueue(
+        self, schema: str, entry: Entry, document: bytes | None = None, *, acts: bool = False
+    ) -> "asyncio.Future[Position]":
         """Queue an entry; the future is done when it is durable. Raises Unavailable when the queue is full."""
         writer = self._writers.get(schema)
         if writer is None:
@@ -73,7 +81,7 @@ class Appender:
             raise Unavailable("The log is closing", code="log_unavailable")
         if len(writer.queue) >= self._max_queue:
             raise Unavailable("The log cannot keep up", code="log_full", retry_after=1)
-        return writer.enqueue(entry)
+        return writer.enqueue(entry, document, acts)
 
     async def close(self) -> None:
         """Write what is queued, then let go of the database."""
@@ -98,13 +106,14 @@ class _Writer:
         self._nudger: asyncio.Task[None] | None = None
         self._last = self._told = (0, 0)  # sequence number and rulebook version, to tell of and told of
         self._copy = f'COPY "{schema}".audit_entry ({COLUMN_LIST}) FROM STDIN'
-        self._columns = 'seq, event_hash, to_char(recorded_at, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\'),'
+        self._copy_inputs = f'; COPY "{schema}".audit_input ({INPUT_COLUMN_LIST}) FROM STDIN'
+        self._columns = 'seq, event_hash, rulebook_version, to_char(recorded_at, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\'),'
         self._columns += ' to_char(partitions_until, \'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\')'
         self._read_head = f'SELECT {self._columns} FROM "{schema}".audit_head WHERE id = 1'.encode()  # noqa: S608
 
-    def enqueue(self, entry: Entry) -> "asyncio.Future[Position]":
+    def enqueue(self, entry: Entry, document: bytes | None, acts: bool) -> "asyncio.Future[Position]":
         future: asyncio.Future[Position] = self._loop.create_future()
-        self.queue.append((entry, future))
+        self.queue.append((entry, future, document, acts))
         if self._wake is not None:
             if not self._wake.done():
                 self._wake.set_result(None)
@@ -146,29 +155,33 @@ class _Writer:
     async def _answer(self, batch: list[Waiting]) -> None:
         try:
             async with asyncio.timeout(BATCH_SECONDS):
-                positions = await self._write(batch)
+                outcomes = await self._write(batch)
         except asyncio.CancelledError:
-            for _, future in batch:
+            for _, future, _, _ in batch:
                 future.cancel()
             raise
         except Exception as error:  # whatever it was, nobody may be left waiting and nothing may be forwarded
             logger.error("log batch failed", extra={"schema": self._schema, "entries": len(batch), "error": str(error)})
             await self._disconnect()
-            for _, future in batch:
+            for _, future, _, _ in batch:
                 if not future.done():
                     failure = Unavailable("The log cannot be written", code="log_unavailable", retry_after=1)
                     future.set_exception(failure)
             return
         version = 0
-        for (entry, future), position in zip(batch, positions, strict=True):
-            if not future.done() and position is not None:
-                future.set_result(position)
-            if entry.kind.changes_rulebook and position is not None:
-                version = position.seq
+        for (entry, future, _, _), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, AppError):
+                if not future.done():
+                    future.set_exception(outcome)
+                continue
+            if not future.done():
+                future.set_result(outcome)
+            if entry.kind.changes_rulebook:
+                version = outcome.seq
         if self._nudge and self._end:
             self._tell(self._end.seq, version)
 
-    async def _write(self, batch: list[Waiting]) -> "list[Position | None]":
+    async def _write(self, batch: list[Waiting]) -> list[Outcome]:
         if self._wire is None:
             self._wire = await Wire.open(self._dsn)
         wire = self._wire
@@ -191,11 +204,11 @@ class _Writer:
         rows = await wire.fetch(statement)
         if len(rows) != 1:
             raise WireError("", "this tenant's log has no head")
-        seq, event_hash, recorded_at, until = rows[0]
+        seq, event_hash, version, recorded_at, until = rows[0]
         self._partitions_until = datetime.fromisoformat(until)
-        return End(int(seq), event_hash, datetime.fromisoformat(recorded_at))
+        return End(int(seq), event_hash, datetime.fromisoformat(recorded_at), int(version))
 
-    async def _try(self, wire: Wire, batch: list[Waiting], end: End) -> "list[Position | None] | None":
+    async def _try(self, wire: Wire, batch: list[Waiting], end: End) -> list[Outcome] | None:
         """Link the batch to `end` and write it; None, and nothing written, if the head has moved on."""
         recorded_at = later(datetime.now(UTC), end)
         if recorded_at >= self._partitions_until:
@@ -203,35 +216,40 @@ class _Writer:
             await wire.fetch(prepare.encode())
             self._partitions_until = recorded_at + timedelta(days=1)  # asked again tomorrow, which costs nothing
         text = text_of_time(recorded_at)
-        seq, event_hash, version = end.seq, end.event_hash, 0
+        seq, event_hash, version = end.seq, end.event_hash, end.rulebook_version
         lines: list[str] = []
-        positions: list[Position | None] = []
-        for entry, future in batch:
-            try:
-                line, event_hash = copy_line(entry, self._schema, seq + 1, text, event_hash)
-            except Exception as error:  # refused alone: what cannot be logged must not stop the others
-                positions.append(None)
-                if not future.done():
-                    future.set_exception(BadInput(f"This cannot be logged: {error}", code="not_loggable"))
+        inputs: list[bytes] = []
+        outcomes: list[Outcome] = []
+        for entry, _, document, acts in batch:
+            if acts and entry.rulebook_version < version:
+                outcomes.append(Outdated("The rules have changed since the decision", retry_after=1))
                 continue
-            seq += 1
+            try:
+                line, linked = copy_line(entry, self._schema, seq + 1, text, event_hash)
+                if document is not None:
+                    inputs.append(input_line(entry, seq + 1, text, document))
+            except Exception as error:  # refused alone: what cannot be logged must not stop the others
+                outcomes.append(BadInput(f"This cannot be logged: {error}", code="not_loggable"))
+                continue
+            seq, event_hash = seq + 1, linked
             lines.append(line)
-            positions.append(Position(seq, event_hash))
+            outcomes.append(Position(seq, event_hash))
             if entry.kind.changes_rulebook:
                 version = seq
         if not lines:
-            return positions
+            return outcomes
         lines.append("")
+        moved = f", rulebook_version = {version}" if version != end.rulebook_version else ""
         statement = (
             f"UPDATE \"{self._schema}\".audit_head SET seq = {seq}, event_hash = '{event_hash}', recorded_at = '{text}'"  # noqa: S608
-            f"{f', rulebook_version = {version}' if version else ''}"
-            f" WHERE id = 1 AND seq = {end.seq} AND event_hash = '{end.event_hash}'"
-            f" AND '{text}' < clock_timestamp() + interval '1 hour'; {self._copy}"
+            f"{moved} WHERE id = 1 AND seq = {end.seq} AND event_hash = '{end.event_hash}'"
+            f" AND '{text}' < clock_timestamp() + interval '1 hour'; {self._copy}{self._copy_inputs if inputs else ''}"
         )
-        if not await wire.move_and_copy(statement.encode(), "\n".join(lines).encode()):
+        data = ["\n".join(lines).encode(), b"".join(inputs)] if inputs else ["\n".join(lines).encode()]
+        if not await wire.move_and_copy(statement.encode(), data):
             return None
-        self._end = End(seq, event_hash, recorded_at)
-        return positions
+        self._end = End(seq, event_hash, recorded_at, version)
+        return outcomes
 
     async def _disconnect(self) -> None:
         wire, self._wire, self._end = self._wire, None, None

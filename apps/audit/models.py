@@ -6,6 +6,7 @@ The database refuses to change or delete an entry; the only way out is a whole e
 import uuid
 from typing import Any, ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 
@@ -72,6 +73,25 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.seq} {self.kind}"
+
+
+class DecisionInput(models.Model):
+    """The masked input document of one decision, written with its entry and kept for a while so that a candidate policy
+    can be tried on it. No part of the chain: it may be deleted, never changed."""
+
+    seq = models.BigIntegerField(primary_key=True, help_text="Of the decision's entry.")
+    event_id = models.UUIDField()
+    recorded_at = models.DateTimeField()
+    document = models.TextField()
+
+    class Meta:
+        db_table = "audit_input"
+        ordering: ClassVar = ["-seq"]
+        # Rows come in order of time, so that a few bytes per range find them, and a call pays nothing for it.
+        indexes: ClassVar = [BrinIndex(fields=["recorded_at"], name="audit_input_recorded_at")]
+
+    def __str__(self) -> str:
+        return f"input of {self.seq}"
 
 
 class ChainHead(models.Model):

@@ -36,6 +36,7 @@ _VERSION_TEXT = str(chain.HASH_VERSION)
 _TABS = len(COLUMNS) - 1
 _NULLABLE_TEXTS = (_SCORE, _LATENCY, _PARENT, _PAYLOAD)
 _NULL = "\0"  # stands for SQL's null while a line is made; cleaned texts cannot contain it
+INPUT_COLUMN_LIST = "seq, event_id, recorded_at, document"
 _COPY_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -46,6 +47,7 @@ class End:
     seq: int
     event_hash: str
     recorded_at: datetime
+    rulebook_version: int = 0
 
 
 def later(now: datetime, end: End) -> datetime:
@@ -83,6 +85,17 @@ def copy_line(entry: Entry, tenant: str, seq: int, recorded_at: str, previous_ha
     if "\\" in line or "\n" in line or "\r" in line or line.count("\t") != _TABS:
         line = "\t".join([text.translate(_COPY_ESCAPES) for text in row])
     return line.replace(_NULL, "\\N"), event_hash
+
+
+def input_line(entry: Entry, seq: int, recorded_at: str, document: bytes) -> bytes:
+    """One row of the kept inputs in COPY's text form, line's end included. JSON bytes need no escape but one."""
+    document.decode()  # raises on what the database would refuse together with the whole batch
+    if b"\0" in document:
+        raise ValueError("an input holds a NUL")
+    escaped = document.replace(b"\\", b"\\\\")
+    if b"\n" in escaped or b"\t" in escaped or b"\r" in escaped:
+        escaped = escaped.replace(b"\t", b"\\t").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    return b"%d\t%s\t%s\t%s\n" % (seq, str(entry.id).encode(), recorded_at.encode(), escaped)
 
 
 def sealed(row: Sequence[Any]) -> Sealed:

@@ -52,8 +52,11 @@ def record(kind: EventKind, *, actor: str, at: datetime | None = None, **fields:
     return append(Entry(id=ids.new_id(), kind=kind, at=at or datetime.now(UTC), actor=actor, **fields))
 
 
-def append(entry: Entry) -> Position:
-    """Append in the current tenant and the caller's transaction; call it last, since it locks the tenant's head."""
+def append(entry: Entry, document: bytes | None = None) -> Position:
+    """Append in the current tenant and the caller's transaction; call it last, since it locks the tenant's head.
+
+    `document` is the masked input of a decision (JSON), kept beside its entry for replay.
+    """
     schema = current_schema()
     with transaction.atomic(), connection.cursor() as cursor:
         table = sql.Identifier(schema, "audit_head")
@@ -81,6 +84,13 @@ def append(entry: Entry) -> Position:
             ),
             values,
         )
+        if document is not None:
+            cursor.execute(
+                sql.SQL("INSERT INTO {} ({}) VALUES (%s, %s, %s, %s)").format(
+                    sql.Identifier(schema, "audit_input"), sql.SQL(rows.INPUT_COLUMN_LIST)
+                ),
+                [seq, entry.id, recorded_at, document.decode()],
+            )
         cursor.execute(
             sql.SQL(
                 "UPDATE {} SET seq = %s, event_hash = %s, recorded_at = %s,"

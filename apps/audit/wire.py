@@ -1,10 +1,11 @@
-"""One PostgreSQL connection as the group commit needs it: plain statements and one COPY, each a single exchange.
+"""One PostgreSQL connection as the group commit needs it: plain statements and COPYs, each a single exchange.
 
 Speaks libpq's asynchronous interface directly, because a batch must move the head, copy its rows and commit in two
 round trips, and every microsecond here is paid twice per governed call.
 """
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
@@ -62,19 +63,20 @@ class Wire:
             raise failure
         return rows
 
-    async def move_and_copy(self, statement: bytes, data: bytes) -> bool:
-        """An UPDATE and a COPY FROM STDIN, sent as one implicit transaction. False, and nothing done, if the UPDATE
-        found no row."""
+    async def move_and_copy(self, statement: bytes, data: Sequence[bytes]) -> bool:
+        """An UPDATE and as many COPY FROM STDIN as there are `data`, sent as one implicit transaction. False, and
+        nothing done, if the UPDATE found no row."""
         await self._send(statement)
         moved = False
+        rest = iter(data)
         failure: WireError | None = None
         while (result := await self._result()) is not None:
             if result.status == pq.ExecStatus.COPY_IN:
                 if moved:
-                    await self._put(data)
+                    await self._put(next(rest))
                     self._pg.put_copy_end()
                 else:
-                    self._pg.put_copy_end(b"the head has moved")
+                    self._pg.put_copy_end(b"the head has moved")  # which ends the whole transaction
                 await self._flush()
             elif result.status in _FAILED:
                 failure = failure or _error(result)

@@ -12,7 +12,7 @@ from apps.tenants import services as tenants
 from apps.tenants.context import in_tenant, tenant_key
 from apps.tenants.redis import redis_client
 
-PROJECTIONS = "audit_reader_cursor, audit_set_aside, audit_chain_break, audit_verification"
+PROJECTIONS = "audit_input, audit_reader_cursor, audit_set_aside, audit_chain_break, audit_verification"
 
 
 @pytest.fixture(scope="session")
