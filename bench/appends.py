@@ -1,4 +1,7 @@
-"""Durable appends per second: 64 callers, each waiting for its entry before the next, fsync on, one process."""
+"""Durable appends per second: 64 callers, each waiting for its entry before the next, fsync on, one process.
+
+Once bare, and once with the decision's input document beside each entry, as every policy-judged call has it.
+"""
 
 import asyncio
 import time
@@ -6,6 +9,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import uvloop
 from django.conf import settings
 
@@ -14,6 +18,9 @@ from apps.decision.events import Entry, EventKind
 from apps.tenants.services import create_tenant
 
 CONCURRENCY, SECONDS = 64, 5.0
+DOCUMENT = orjson.dumps(
+    {"agent": {"id": "bench", "roles": ["reader"] * 4}, "request": {"parameters": {"text": "x" * 900}}}
+)
 
 
 def entry() -> Entry:
@@ -37,7 +44,7 @@ def entry() -> Entry:
     )
 
 
-async def _run(schema: str) -> float:
+async def _run(schema: str, document: bytes | None) -> float:
     appender = Appender(settings.DATABASE_URL)
     until = time.perf_counter() + SECONDS
     done = 0
@@ -45,7 +52,7 @@ async def _run(schema: str) -> float:
     async def caller() -> None:
         nonlocal done
         while time.perf_counter() < until:
-            await appender.append(schema, entry())
+            await appender.append(schema, entry(), document, acts=True)
             done += 1
 
     began = time.perf_counter()
@@ -58,4 +65,7 @@ async def _run(schema: str) -> float:
 def measure() -> dict[str, Any]:
     slug = f"appends{uuid.uuid4().hex[:8]}"
     schema = create_tenant(name=slug, slug=slug, hosts=[f"{slug}.test"]).schema_name
-    return {"appends_per_s": round(uvloop.run(_run(schema)))}
+    return {
+        "appends_per_s": round(uvloop.run(_run(schema, None))),
+        "appends_with_input_per_s": round(uvloop.run(_run(schema, DOCUMENT))),
+    }
