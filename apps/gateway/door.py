@@ -14,10 +14,10 @@ from apps.agents.tokens import Claims, TokenError
 from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound
 from apps.decision.scan.redact import redact
 from apps.decision.screens.killswitch import stopped_by
-from apps.decision.types import Caller, Facts, Requester, Rulebook, Severity
+from apps.decision.types import Agent, Caller, Facts, Requester, Rulebook, Server, Severity
 from apps.gateway.context import FRESH_SECONDS, Request
 from apps.gateway.errors import SessionGone
-from apps.gateway.io import Gathered, Io
+from apps.gateway.io import Gathered, Io, McpSession
 from apps.gateway.limits import Limits
 from apps.gateway.tokens import Tokens
 from apps.gateway.wire import Receive, Scope, Send
@@ -66,18 +66,7 @@ class Door:
         asked_at = time.monotonic()
         claims, gathered = await self._identify(schema, headers, server, session_id)
         book = gathered.book
-        known = {"schema": schema, "agent": claims.agent_id, "session": claims.session_id}
-        agent = book.agents.get(claims.agent_id)
-        if agent is None or agent.status in _OUT_OF_SERVICE:
-            raise Refused(_unauthenticated("invalid_token"), "agent_out_of_service", **known)
-        if claims.session_id in book.revoked_sessions:
-            raise Refused(_unauthenticated("invalid_token"), "session_revoked", **known)
-        target = book.servers.get(server)
-        if target is None or not target.enabled:
-            raise Refused(unknown_server(), "unknown_server", **known)
-        session = gathered.mcp_session
-        if session_id and (session is None or (session.agent_id, session.server) != (agent.id, server)):
-            raise Refused(SessionGone("Session not found"), "foreign_session" if session else "no_session", **known)
+        agent, target = self._let_in(schema, book, claims, server, session_id, gathered.mcp_session)
         facts = Facts(
             book=book,
             caller=Caller(agent, claims.session_id),
@@ -87,9 +76,46 @@ class Door:
             calls_in_session=gathered.calls_in_session,
             now=datetime.now(UTC),
         )
-        request = Request(schema, facts, claims, headers, pairs, receive, send, session_id, session)
+        request = Request(schema, facts, claims, headers, pairs, receive, send, session_id, gathered.mcp_session)
         request.fresh_until = asked_at + FRESH_SECONDS
         return request
+
+    async def again(self, request: Request) -> Request:
+        """The same caller with fresh facts, after Outdated. Costs nothing of its allowance; raises what admit does."""
+        schema, claims, server = request.schema, request.claims, request.facts.server.name
+        await self._io.distrust(schema)
+        asked_at = time.monotonic()
+        gathered = await self._io.gather(schema, "", "", "")
+        book = gathered.book
+        try:
+            self._tokens.claims(request.headers.get(b"authorization"), book, server)
+        except TokenError as error:
+            raise _token_refused(error, schema) from None
+        agent, target = self._let_in(schema, book, claims, server, request.session_id, request.session)
+        facts = replace(
+            request.facts,
+            book=book,
+            caller=Caller(agent, claims.session_id),
+            server=target,
+            now=datetime.now(UTC),
+        )
+        return replace(request, facts=facts, fresh_until=asked_at + FRESH_SECONDS)
+
+    def _let_in(
+        self, schema: str, book: Rulebook, claims: Claims, server: str, session_id: str, session: McpSession | None
+    ) -> tuple[Agent, Server]:
+        known = {"schema": schema, "agent": claims.agent_id, "session": claims.session_id}
+        agent = book.agents.get(claims.agent_id)
+        if agent is None or agent.status in _OUT_OF_SERVICE:
+            raise Refused(_unauthenticated("invalid_token"), "agent_out_of_service", **known)
+        if claims.session_id in book.revoked_sessions:
+            raise Refused(_unauthenticated("invalid_token"), "session_revoked", **known)
+        target = book.servers.get(server)
+        if target is None or not target.enabled:
+            raise Refused(unknown_server(), "unknown_server", **known)
+        if session_id and (session is None or (session.agent_id, session.server) != (agent.id, server)):
+            raise Refused(SessionGone("Session not found"), "foreign_session" if session else "no_session", **known)
+        return agent, target
 
     async def _identify(
         self, schema: str, headers: dict[bytes, bytes], server: str, session_id: str

@@ -19,6 +19,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import connections
 
+from apps.audit import services as audit
 from apps.audit.appender import Appender
 from apps.audit.services import Position
 from apps.decision.errors import Unavailable
@@ -29,7 +30,7 @@ from apps.gateway.limits import Limits
 from apps.gateway.redis_line import RedisError, RedisLine, RedisValue, encoded, unavailable
 from apps.policies import rulebook as rulebooks
 from apps.tenants import services as tenants
-from apps.tenants.context import tenant_key
+from apps.tenants.context import in_tenant, tenant_key
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -136,6 +137,12 @@ class Io:
         book = self._books.get(schema)
         return book if book is not None else await self._load(schema)
 
+    async def distrust(self, schema: str) -> None:
+        """Ask the database, whatever Redis says: the log has refused an entry because its rulebook was outdated."""
+        book = self._books.get(schema)
+        if book is None or await self.in_thread(lambda: _version_of(schema)) != book.version:
+            await self._current_book(schema, None)
+
     def registered(self, schema: str, server: str) -> str:
         """The server's name if the tenant has it, else "": what a stranger puts into a path is not for the log."""
         book = self._books.get(schema)
@@ -163,7 +170,7 @@ class Io:
         return await asyncio.shield(task)
 
     async def _load_once(self, schema: str) -> Rulebook:
-        book = await self._in_thread(lambda: rulebooks.load(schema, human=human))
+        book = await self.in_thread(lambda: rulebooks.load(schema, human=human))
         self._books[schema] = book
         self._books.move_to_end(schema)
         while len(self._books) > self._limits.rulebooks:
@@ -182,14 +189,16 @@ class Io:
         return await asyncio.shield(task)
 
     async def _resolve(self, host: str) -> str | None:
-        schema = await self._in_thread(lambda: tenants.schema_of_host(host))
+        schema = await self.in_thread(lambda: tenants.schema_of_host(host))
         self._hosts[host] = (time.monotonic() + self._limits.host_seconds, schema)
         self._hosts.move_to_end(host)
         while len(self._hosts) > 10_000:
             self._hosts.popitem(last=False)
         return schema
 
-    async def _in_thread(self, work: Callable[[], T]) -> T:
+    async def in_thread(self, work: Callable[[], T]) -> T:
+        """Rare synchronous work with the database. It names its schema itself."""
+
         def done() -> T:
             try:
                 return work()
@@ -219,9 +228,13 @@ class Io:
 
     # --- the log ----------------------------------------------------------------------------------------------------
 
-    async def record(self, schema: str, entry: Entry) -> Position:
-        """Durable when it returns: only then may anything be forwarded."""
-        return await self._appender.append(schema, entry)
+    async def record(self, schema: str, entry: Entry, document: bytes | None = None, *, acts: bool = False) -> Position:
+        """Durable when it returns: only then may anything be forwarded.
+
+        `acts` says that something will be forwarded on the strength of this entry; it raises Outdated when the log
+        knows a newer rulebook than the entry was made under.
+        """
+        return await self._appender.append(schema, entry, document, acts=acts)
 
     def record_soon(self, schema: str, entry: Entry) -> "asyncio.Future[Position] | None":
         """Queued; a failure is reported, since the call it belongs to has happened already."""
@@ -238,6 +251,11 @@ class Io:
             key = tenant_key(schema, "rulebook_version")
             await self._redis.command(encoded("EVAL", RAISE_VERSION, 1, key, rulebook_version))
         await self._redis.command(encoded("PUBLISH", tenant_key(schema, "log"), seq))
+
+
+def _version_of(schema: str) -> int:
+    with in_tenant(schema):
+        return audit.head(schema).rulebook_version
 
 
 def _report(future: "asyncio.Future[Position]") -> None:
