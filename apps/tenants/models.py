@@ -79,6 +79,14 @@ class TenantConfig(models.Model):
     )
     deployment_mode = models.CharField(max_length=16, choices=DeploymentMode, default=DeploymentMode.STANDALONE)
     payload_mode = models.CharField(max_length=16, choices=PayloadMode, default=PayloadMode.METADATA_ONLY)
+    policy_approval = models.BooleanField(
+        "policy changes need approval", default=False, help_text="Policies take effect through change requests alone."
+    )
+    replay_days = models.PositiveIntegerField(
+        default=7,
+        validators=[MaxValueValidator(90)],
+        help_text="How long masked inputs of decisions are kept for replay; 0 keeps none.",
+    )
 
     class Meta:
         verbose_name = "tenant configuration"

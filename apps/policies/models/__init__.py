@@ -1,5 +1,7 @@
 """The rows of this room, one noun per file. Changing one is the business of the services."""
 
+from apps.policies.models.change import PolicyChangeRequest
+from apps.policies.models.comparison import Comparison, Flip, FlipGroup
 from apps.policies.models.dlp import ACTIONS, SEVERITIES, DlpPattern, DlpSetting
 from apps.policies.models.limits import BlastRadiusSetting, RateLimitSetting
 from apps.policies.models.policy import CompiledPlan, Policy, PolicyVersion
@@ -8,10 +10,14 @@ __all__ = [
     "ACTIONS",
     "SEVERITIES",
     "BlastRadiusSetting",
+    "Comparison",
     "CompiledPlan",
     "DlpPattern",
     "DlpSetting",
+    "Flip",
+    "FlipGroup",
     "Policy",
+    "PolicyChangeRequest",
     "PolicyVersion",
     "RateLimitSetting",
 ]

@@ -37,11 +37,15 @@ class Command(BaseCommand):
             self.stdout.write(f"{name} = {getattr(config, name)}")
 
 
-def _pair(text: str) -> tuple[str, str | int]:
+def _pair(text: str) -> tuple[str, str | int | bool]:
     name, found, value = text.partition("=")
     if not found:
         raise CommandError(f"{text!r} is not name=value")
-    numeric = name in CHANGEABLE and TenantConfig._meta.get_field(name).get_internal_type() == "PositiveIntegerField"
-    if numeric and not value.isdecimal():
+    kind = TenantConfig._meta.get_field(name).get_internal_type() if name in CHANGEABLE else ""
+    if kind == "BooleanField":
+        if value not in {"true", "false"}:
+            raise CommandError(f"{name} must be true or false, not {value!r}")
+        return name, value == "true"
+    if kind == "PositiveIntegerField" and not value.isdecimal():
         raise CommandError(f"{name} must be a whole number, not {value!r}")
-    return name, int(value) if numeric else value
+    return name, int(value) if kind == "PositiveIntegerField" else value
