@@ -37,21 +37,21 @@ class Upstreams:
             raise ProtocolError(METHOD_NOT_FOUND, "Method not found", status=404, id=message.id)
         if server.transport == "http":
             headers = self._headers(request, message) | param_headers
-            return await self.http.post(server, dumps(body_of(message, params)), headers)
+            return await self.http.post(server, dumps(body_of(message, params)), headers, request.sure)
         place = request.place()
         if request.era is Era.STATEFUL:
             if not request.session_id:
                 raise ProtocolError(INVALID_REQUEST, "Bad Request: Missing session ID", id=message.id)
             if not self.stdio.knows(place):
                 raise SessionGone("Session not found")
-        return await self.stdio.ask(place, server, message, params)
+        return await self.stdio.ask(place, server, message, params, request.sure)
 
     async def tell(self, request: Request, message: Message, params: dict[str, JSON]) -> None:
         """Send a notification or a response; nothing comes back."""
         server = request.facts.server
         if server.transport == "http":
             body = body_of(message, params) if message.method else body_of_response(message, params)
-            reply = await self.http.post(server, dumps(body), self._headers(request, message))
+            reply = await self.http.post(server, dumps(body), self._headers(request, message), request.sure)
             await reply.close()
             return
         place = request.place()
@@ -61,19 +61,19 @@ class Upstreams:
             raise SessionGone("Session not found")
         if not message.method:
             message = Message(message.id, "", {}, result=params.get("result"), error=params.get("error"))
-        await self.stdio.tell(place, server, message, params)
+        await self.stdio.tell(place, server, message, params, request.sure)
 
     async def initialize(self, request: Request, message: Message, params: dict[str, JSON]) -> Reply:
         """Begin a session. The id that the client gets is set on the request; "" where the upstream keeps none."""
         server = request.facts.server
         request.session, request.session_id = None, ""
         if server.transport == "http":
-            reply = await self.http.post(server, dumps(body_of(message, params)), {})
+            reply = await self.http.post(server, dumps(body_of(message, params)), {}, request.sure)
             request.session_id = secrets.token_urlsafe(24) if reply.session else ""
             return reply
         request.session_id = secrets.token_urlsafe(24)
         opening = Message(message.id, message.method, params)
-        return await self.stdio.open(request.place(), server, opening)
+        return await self.stdio.open(request.place(), server, opening, request.sure)
 
     async def remember(self, request: Request, upstream: str, version: str) -> None:
         """The session as any process of the gateway must see it."""

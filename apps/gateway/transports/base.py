@@ -2,8 +2,12 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from apps.decision.types import JSON
+
+# Asked when the next thing is to send, after every wait: raises Outdated, and then nothing has been sent.
+Sure: TypeAlias = Callable[[], None]
 
 
 @dataclass(frozen=True, slots=True)

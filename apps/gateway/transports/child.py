@@ -12,6 +12,7 @@ from apps.decision.types import JSON
 from apps.gateway.errors import UpstreamSlow
 from apps.gateway.limits import Limits
 from apps.gateway.messages import ProtocolError, loads
+from apps.gateway.transports.base import Sure
 
 WARDEN = Path(__file__).with_name("warden.py")
 END_SECONDS = 4.0  # the warden's grace, its kill, and some air
@@ -27,6 +28,7 @@ class Child:
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._lifeline = -1
+        self._turn = asyncio.Lock()
 
     @property
     def alive(self) -> bool:
@@ -57,15 +59,22 @@ class Child:
             raise UpstreamFailed("The backend's process cannot be started", code="upstream_not_started") from None
         finally:
             os.close(theirs)
+        assert self._process.stdin is not None
+        # "Drained" then means that nothing waits in this process: what waits here would leave long after it was judged.
+        self._process.stdin.transport.set_write_buffer_limits(high=0)
         self._reading = asyncio.create_task(self._read(), name="gateway-child")
 
-    async def send(self, line: bytes) -> None:
+    async def send(self, line: bytes, sure: Sure) -> None:
+        """One message at a time. Raises Outdated from `sure` before anything was sent."""
         process = self._process
         if process is None or process.stdin is None or not self.alive:
             raise UpstreamFailed("The backend's process has ended", code="upstream_ended")
         try:
-            process.stdin.write(line + b"\n")
-            await asyncio.wait_for(process.stdin.drain(), self._limits.call_seconds)
+            async with asyncio.timeout(self._limits.call_seconds), self._turn:
+                await process.stdin.drain()
+                sure()
+                process.stdin.write(line + b"\n")
+                await process.stdin.drain()
         except TimeoutError:
             raise UpstreamSlow("The backend does not read what it is sent") from None
         except (OSError, RuntimeError):

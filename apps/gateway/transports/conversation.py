@@ -9,13 +9,13 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
 
-from apps.decision.errors import UpstreamFailed
+from apps.decision.errors import Outdated, UpstreamFailed
 from apps.decision.types import JSON, Server
 from apps.gateway.envelope import SUBSCRIPTION_KEY
 from apps.gateway.errors import UpstreamSlow
 from apps.gateway.limits import Limits
 from apps.gateway.messages import METHOD_NOT_FOUND, Message, body_of, dumps, error_body
-from apps.gateway.transports.base import Incoming, Reply
+from apps.gateway.transports.base import Incoming, Reply, Sure
 from apps.gateway.transports.child import Child
 from apps.gateway.transports.inbox import Inbox
 
@@ -73,13 +73,13 @@ class Conversation:
         if self._child is not None:
             await self._child.close()
 
-    async def ask(self, message: Message, params: dict[str, JSON]) -> Reply:
+    async def ask(self, message: Message, params: dict[str, JSON], sure: Sure) -> Reply:
         child = self._living()
         self._next_id += 1
         number = self._next_id
         inbox = self._waiting[number] = Inbox(message)
         try:
-            await child.send(dumps(self._renumbered(message, params, number, inbox)))
+            await child.send(dumps(self._renumbered(message, params, number, inbox)), sure)
             if message.method == "tools/call" and self._resumes():
                 return self._resumable_reply(number, inbox)
             first = await asyncio.wait_for(inbox.queue.get(), self._limits.call_seconds)
@@ -88,6 +88,9 @@ class Conversation:
             if "method" not in first:
                 self._waiting.pop(number, None)
                 return Reply(message=first)
+        except Outdated:  # never sent, so there is nothing to cancel
+            self._waiting.pop(number, None)
+            raise
         except BaseException as error:
             self._give_up(number)
             if isinstance(error, TimeoutError):
@@ -132,7 +135,7 @@ class Conversation:
             if incoming.message is not None:
                 yield inbox.keep(incoming.message)
 
-    async def tell(self, message: Message, params: dict[str, JSON]) -> None:
+    async def tell(self, message: Message, params: dict[str, JSON], sure: Sure) -> None:
         """A notification, or the client's answer to a request of the server."""
         child = self._living()
         if message.method == "notifications/cancelled":
@@ -142,7 +145,7 @@ class Conversation:
             if not numbers:
                 return
             params["requestId"] = numbers[-1]
-        await child.send(dumps(body_of(message, params)))
+        await child.send(dumps(body_of(message, params)), sure)
 
     def listen(self, last_event_id: str) -> Reply | None:
         """The stream for what answers nothing, or the rest of a broken one; None when one is open already."""

@@ -8,19 +8,38 @@ from typing import Final
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
-from apps.decision.errors import UpstreamFailed
+from apps.decision.errors import Outdated, UpstreamFailed
 from apps.decision.types import Server
 from apps.gateway.errors import SessionGone, UpstreamSlow
 from apps.gateway.limits import Limits
 from apps.gateway.messages import ProtocolError, loads
-from apps.gateway.transports.base import Incoming, Reply
+from apps.gateway.transports.base import Incoming, Reply, Sure
 from apps.gateway.transports.events import EventParser
 
 SESSION_HEADER: Final = "Mcp-Session-Id"
 _ACCEPT_BOTH: Final = "application/json, text/event-stream"
 _SKIP = (hdrs.USER_AGENT, hdrs.ACCEPT_ENCODING)
+
+
+class _Body(aiohttp.BytesPayload):
+    """Asks at the last moment. The client holds the headers back to send them with the first bytes of the body, so
+    this comes before anything leaves: after a wait for a connection, and on one from the pool alike."""
+
+    def __init__(self, body: bytes, sure: Sure) -> None:
+        super().__init__(body)
+        self._sure = sure
+        self.outdated: Outdated | None = None
+
+    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        try:
+            self._sure()
+        except Outdated as error:  # arrives at the caller as a broken connection, which is then closed
+            self.outdated = error
+            raise
+        await super().write_with_length(writer, content_length)
 
 
 class HttpTransport:
@@ -50,10 +69,11 @@ class HttpTransport:
             await self._client.close()
             self._client = None
 
-    async def post(self, server: Server, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Send one message. Raises UpstreamFailed (unreachable, broken), UpstreamSlow, SessionGone."""
+    async def post(self, server: Server, body: bytes, headers: Mapping[str, str], sure: Sure) -> Reply:
+        """Send one message. Raises UpstreamFailed (unreachable, broken), UpstreamSlow, SessionGone, and Outdated from
+        `sure` before anything was sent."""
         sent = {**server.headers, "Content-Type": "application/json", "Accept": _ACCEPT_BOTH, **headers}
-        response = await self._request("POST", server, sent, body)
+        response = await self._request("POST", server, sent, _Body(body, sure))
         try:
             return await self._read(response, SESSION_HEADER in headers)
         except BaseException:
@@ -75,7 +95,7 @@ class HttpTransport:
         return response.status
 
     async def _request(
-        self, verb: str, server: Server, headers: Mapping[str, str], body: bytes | None = None
+        self, verb: str, server: Server, headers: Mapping[str, str], body: _Body | None = None
     ) -> aiohttp.ClientResponse:
         if self._client is None:
             raise UpstreamFailed("The gateway is not running", code="not_running")
@@ -86,6 +106,8 @@ class HttpTransport:
         except TimeoutError:
             raise UpstreamSlow("The backend did not answer in time") from None
         except (aiohttp.ClientError, OSError, ValueError):
+            if body is not None and body.outdated is not None:
+                raise body.outdated from None
             raise UpstreamFailed("The backend cannot be reached", code="upstream_unreachable") from None
 
     def _url(self, text: str) -> URL:

@@ -8,18 +8,19 @@ ends on its own is started again for the next message, after a pause that grows 
 import asyncio
 import time
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from apps.decision.errors import RateLimited, UpstreamFailed
+from apps.decision.errors import Outdated, RateLimited, UpstreamFailed
 from apps.decision.types import JSON, Server
 from apps.gateway.limits import Limits
 from apps.gateway.messages import Message
-from apps.gateway.transports.base import Reply
+from apps.gateway.transports.base import Reply, Sure
 from apps.gateway.transports.conversation import Conversation
 
 FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
+SPARE: Final = "spare"  # instead of a session's name, for a child that was started too slowly to be told anything yet
 _INITIALIZED: Final = Message(None, "notifications/initialized", {}, has_params=False)
 
 
@@ -59,20 +60,24 @@ class StdioTransport:
     def knows(self, place: Place) -> bool:
         return place in self._conversations
 
-    async def open(self, place: Place, server: Server, opening: Message) -> Reply:
+    async def open(self, place: Place, server: Server, opening: Message, sure: Sure) -> Reply:
         """A new session: a new child, and what it says to `initialize`."""
-        conversation = await self._make(place, server)
+        conversation = self._take_spare(place, server) or await self._make(place, server)
         conversation.opening = opening
         try:
-            return await self._begin(place, conversation, opening)
+            return await self._begin(place, conversation, opening, sure)
+        except Outdated:  # it has been told nothing, so the next attempt may have it
+            if not self._keep_spare(place):
+                await self.end(place)
+            raise
         except BaseException:
             await self.end(place)
             raise
 
-    async def ask(self, place: Place, server: Server, message: Message, params: dict[str, JSON]) -> Reply:
+    async def ask(self, place: Place, server: Server, message: Message, params: dict[str, JSON], sure: Sure) -> Reply:
         conversation = await self._ready(place, server)
         try:
-            reply = await conversation.ask(message, params)
+            reply = await conversation.ask(message, params, sure)
         except UpstreamFailed:
             if not conversation.alive:
                 self._note_trouble(place)
@@ -80,8 +85,8 @@ class StdioTransport:
         self._trouble.pop((place.schema, place.server), None)
         return reply
 
-    async def tell(self, place: Place, server: Server, message: Message, params: dict[str, JSON]) -> None:
-        await (await self._ready(place, server)).tell(message, params)
+    async def tell(self, place: Place, server: Server, message: Message, params: dict[str, JSON], sure: Sure) -> None:
+        await (await self._ready(place, server)).tell(message, params, sure)
 
     async def listen(self, place: Place, server: Server, last_event_id: str) -> Reply | None:
         return (await self._ready(place, server)).listen(last_event_id)
@@ -96,7 +101,8 @@ class StdioTransport:
         """End what nobody has used for a while."""
         now = time.monotonic()
         for place, conversation in list(self._conversations.items()):
-            idle = self._limits.session_idle_seconds if place.session else self._limits.child_idle_seconds
+            kept = place.session not in ("", SPARE)
+            idle = self._limits.session_idle_seconds if kept else self._limits.child_idle_seconds
             if not conversation.busy and now - conversation.used_at > idle:
                 await self.end(place)
 
@@ -120,9 +126,10 @@ class StdioTransport:
             if opening is None:
                 await self._start(place, renewed)
             else:
-                reply = await self._begin(place, renewed, opening)
+                # The session's own opening, said again to a new child: nobody's call.
+                reply = await self._begin(place, renewed, opening, _certain)
                 await reply.close()
-                await renewed.tell(_INITIALIZED, {})
+                await renewed.tell(_INITIALIZED, {}, _certain)
             return renewed
 
     async def _make(self, place: Place, server: Server) -> Conversation:
@@ -132,6 +139,22 @@ class StdioTransport:
         conversation.used_at = time.monotonic()
         self._conversations[place] = conversation
         return conversation
+
+    def _take_spare(self, place: Place, server: Server) -> Conversation | None:
+        spare = self._conversations.get(replace(place, session=SPARE))
+        if spare is None or not spare.alive or not _same(spare.server, server):
+            return None
+        del self._conversations[replace(place, session=SPARE)]
+        self._conversations[place] = spare
+        spare.used_at = time.monotonic()
+        return spare
+
+    def _keep_spare(self, place: Place) -> bool:
+        spare = replace(place, session=SPARE)
+        if spare in self._conversations or place not in self._conversations:
+            return False
+        self._conversations[spare] = self._conversations.pop(place)
+        return True
 
     def _full(self, place: Place) -> bool:
         mine = sum(_same_agent(other, place) for other in self._conversations)
@@ -148,10 +171,11 @@ class StdioTransport:
             raise RateLimited("Too many backend processes are running", code="too_many_processes", retry_after=5)
         await self.end(min(idle, key=_first)[1])
 
-    async def _begin(self, place: Place, conversation: Conversation, opening: Message) -> Reply:
-        await self._start(place, conversation)
+    async def _begin(self, place: Place, conversation: Conversation, opening: Message, sure: Sure) -> Reply:
+        if not conversation.alive:
+            await self._start(place, conversation)
         try:
-            return await conversation.ask(opening, opening.params)
+            return await conversation.ask(opening, opening.params, sure)
         except UpstreamFailed:
             self._note_trouble(place)
             raise
@@ -170,6 +194,10 @@ class StdioTransport:
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * (2 ** min(trouble.times, 10) - 1))
         trouble.times += 1
         trouble.until = time.monotonic() + pause
+
+
+def _certain() -> None:
+    """For what no decision stands behind."""
 
 
 def _same_agent(one: Place, other: Place) -> bool:
