@@ -1,0 +1,1 @@
+"""This room in the tenant's admin: one file per noun, registered here."""

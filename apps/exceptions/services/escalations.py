@@ -1,0 +1,256 @@
+"""Calls that wait for a person: opened or found again, used once when approved, denied all at once by a stop.
+
+Every function acts on the tenant the caller stands in, and in one transaction: rows first, then what is to be notified,
+then the log, whose head is locked last.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from apps.agents.services.locking import one_at_a_time
+from apps.audit import services as audit
+from apps.audit.services import Position
+from apps.decision.errors import Conflict, Outdated
+from apps.decision.events import Entry, EventKind
+from apps.decision.types import JSON, Call, Decision, Effect, Facts
+from apps.exceptions.models import BreakGlass, Escalation, EscalationStatus, KillSwitch
+from apps.exceptions.services import hooks
+from apps.exceptions.services.arguments import line, shown, shown_findings
+from apps.exceptions.services.escalation_settings import seconds_for, setting
+from apps.exceptions.services.escalation_words import message, record, record_opening
+from apps.tenants.context import current_schema
+from apps.tenants.models import FleetStop
+
+MAX_PENDING: Final = 100  # per agent; one that is refused this often is not waiting for a person any more
+TOO_MANY: Final = "escalation.too_many"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is put before a person. `call`, `arguments` and the findings of `decision` are masked already."""
+
+    binding: str  # `apps.decision.approvals.binding` of the call as it came
+    call: Call
+    facts: Facts
+    decision: Decision
+    arguments: JSON
+    tool_digest: str = ""
+    subject: str = Escalation.Subject.CALL.value
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Where an escalation stands. `status` is an EscalationStatus; `id` is "" where none was made."""
+
+    id: str
+    status: str
+    expires_at: datetime
+    usable_until: datetime | None
+    resolution: str
+    resolved_by: str
+    note: str
+    policy_id: str
+
+
+@transaction.atomic
+def hold(asked: Asked, entry: Entry) -> Held:
+    """Find the open escalation of this very call, or open one.
+
+    New or pending: `entry`, the decision that escalates, is written with the escalation's id in its `extra`. Approved
+    or denied: it is not; the caller goes on with `use`, or with a denial of its own. So too where the agent has too
+    many calls waiting (denied, policy `escalation.too_many`, no id). Raises Outdated where the rules have moved since.
+    """
+    agent_id = asked.facts.caller.agent.id
+    _among_stops(exclusive=False)
+    one_at_a_time(f"escalations:{agent_id}")
+    now = timezone.now()
+    row = _open_one(asked.binding, now)
+    if row is not None and row.status != EscalationStatus.PENDING:
+        return _held(row, now)
+    found = row is not None
+    if row is None:
+        lapse(list(Escalation.objects.select_for_update().filter(binding=asked.binding, status="pending")))
+        if Escalation.objects.filter(agent_id=agent_id, status=EscalationStatus.PENDING).count() >= MAX_PENDING:
+            return _too_many(now)
+        row = _opened(asked, entry, now)
+        hooks.enqueue("escalation.opened", message(row))
+    audit.append(replace(entry, extra={**entry.extra, "escalation": str(row.id)}))
+    if not found:
+        record_opening(row)
+    _sure(entry)
+    return _held(row, now)
+
+
+@transaction.atomic
+def use(escalation_id: str, binding: str, entry: Entry, document: bytes | None = None) -> Position:
+    """Spend an approval on the call it was given for; `entry` is the decision that allows it.
+
+    Raises Conflict `approval_not_usable` when the approval is gone, spent, too old or not for this call, or when a stop
+    was engaged after it; Outdated when the rules have moved since the call was judged.
+    """
+    now = timezone.now()
+    row = Escalation.objects.select_for_update().filter(pk=audit.entry_id(escalation_id)).first()
+    if (
+        row is None
+        or row.status != EscalationStatus.APPROVED
+        or row.binding != binding
+        or row.usable_until is None
+        or row.usable_until <= now
+        or _stopped_since(row, now)
+    ):
+        raise Conflict("This approval cannot be used for this call.", code="approval_not_usable")
+    row.status, row.used_at, row.used_event_id = EscalationStatus.USED, now, entry.id
+    row.save(update_fields=["status", "used_at", "used_event_id"])
+    position = audit.append(replace(entry, extra={**entry.extra, "escalation": str(row.id)}), document)
+    _sure(entry)
+    return position
+
+
+def states(ids: Sequence[str]) -> dict[str, Held]:
+    """Where these escalations stand now; one query. What nobody answered in time is expired, swept up or not."""
+    now = timezone.now()
+    wanted = [known for known in map(audit.entry_id, ids) if known is not None]
+    return {str(row.id): _held(row, now) for row in Escalation.objects.filter(pk__in=wanted)}
+
+
+@transaction.atomic
+def deny_pending(*, actor: str, reason: str) -> int:
+    """Deny all that waits and take back what was approved and not used: everything stops. Returns how many waited.
+
+    Nothing is opened beside it: whoever is about to hold a call waits for this transaction, and then sees newer rules.
+    One entry per agent, so that the log's head is not kept from everybody else for long.
+    """
+    _among_stops(exclusive=True)
+    now = timezone.now()
+    rows = list(Escalation.objects.select_for_update().filter(status__in=["pending", "approved"]).order_by("agent_id"))
+    waiting = [row for row in rows if row.status == EscalationStatus.PENDING]
+    for row in waiting:
+        row.status, row.resolution = EscalationStatus.DENIED, "block" if row.subject == "inbound" else "deny"
+        row.resolved_by, row.resolved_at, row.note = actor, now, line(reason, 2000)
+        row.expires_at = min(row.expires_at, now)  # a stop is no judgement of the call: it may be asked again
+    lapsed = [row for row in rows if row.status == EscalationStatus.APPROVED]
+    for row in lapsed:
+        row.status = EscalationStatus.EXPIRED
+    Escalation.objects.bulk_update(
+        rows, ["status", "resolution", "resolved_by", "resolved_at", "note", "expires_at"], batch_size=500
+    )
+    hooks.enqueue("escalation.resolved", *map(message, waiting))
+    hooks.enqueue("escalation.expired", *map(message, lapsed))
+    _record_by_agent(EventKind.ESCALATION_RESOLVED, waiting, actor, resolution="deny", reason=reason)
+    _record_by_agent(EventKind.ESCALATION_EXPIRED, lapsed, actor, was="approved", reason=reason)
+    return len(waiting)
+
+
+def lapse(rows: Sequence[Escalation]) -> None:
+    """Time ran out for these locked rows."""
+    were = {row.id: row.status for row in rows}
+    for row in rows:
+        row.status = EscalationStatus.EXPIRED
+        row.save(update_fields=["status"])
+    hooks.enqueue("escalation.expired", *map(message, rows))
+    for row in rows:
+        record(EventKind.ESCALATION_EXPIRED, row, actor="system", was=were[row.id])
+
+
+def _open_one(binding: str, now: datetime) -> Escalation | None:
+    still = (
+        Q(status="pending", expires_at__gt=now)
+        | Q(status="approved", usable_until__gt=now)
+        | Q(status="denied", expires_at__gt=now)
+    )
+    return Escalation.objects.filter(still, binding=binding).order_by("-created_at", "-id").first()
+
+
+def _opened(asked: Asked, entry: Entry, now: datetime) -> Escalation:
+    call, facts, decision = asked.call, asked.facts, asked.decision
+    agent, requester = facts.caller.agent, facts.requester
+    verdicts = [one for one in decision.verdicts if one.result is Effect.ESCALATE]
+    return Escalation.objects.create(
+        subject=asked.subject,
+        binding=asked.binding,
+        event_id=entry.id,
+        agent_id=agent.id,
+        agent_name=line(agent.name, 200),
+        session_id=line(facts.caller.session_id, 64),
+        requester_id=line(requester.id, 200),
+        requester_channel=line(requester.channel, 200),
+        mcp_server=call.server,
+        method=line(call.method, 200),
+        tool_name=line(call.tool, 1000),
+        action=call.action.value,
+        resource=line(call.resource, 2000),
+        arguments=shown(asked.arguments),
+        findings=shown_findings(entry.dlp_findings),
+        verdicts=[
+            {"result": one.result.value, "reason": line(one.reason, 500), "policy": line(one.policy, 200)}
+            for one in verdicts[:50]
+        ],
+        policy_id=line(decision.policy, 200),
+        reason=line(decision.reason, 2000),
+        risk_tier=line(agent.risk_tier, 16),
+        input_hash=call.input_hash,
+        tool_digest=asked.tool_digest,
+        rules=facts.book.rules,
+        rulebook_version=facts.book.version,
+        created_at=now,
+        expires_at=now + timedelta(seconds=seconds_for(setting(), agent.risk_tier)),
+    )
+
+
+def _held(row: Escalation, now: datetime) -> Held:
+    status = row.status
+    if status == EscalationStatus.PENDING and row.expires_at <= now:
+        status = EscalationStatus.EXPIRED
+    if status == EscalationStatus.APPROVED and (row.usable_until is None or row.usable_until <= now):
+        status = EscalationStatus.EXPIRED
+    return Held(
+        id=str(row.id),
+        status=str(status),
+        expires_at=row.expires_at,
+        usable_until=row.usable_until,
+        resolution=row.resolution,
+        resolved_by=row.resolved_by,
+        note=row.note,
+        policy_id=row.policy_id,
+    )
+
+
+def _too_many(now: datetime) -> Held:
+    note = f"This agent has {MAX_PENDING} calls waiting for a person already"
+    return Held("", "denied", now, None, "deny", "system", note, TOO_MANY)
+
+
+def _record_by_agent(kind: EventKind, rows: Sequence[Escalation], actor: str, **extra: JSON) -> None:
+    ids: dict[str, list[str]] = {}
+    for row in rows:
+        ids.setdefault(row.agent_id, []).append(str(row.id))
+    for agent_id, escalations in ids.items():
+        audit.record(kind, actor=actor, agent_id=agent_id, extra={"escalations": escalations, **extra})
+
+
+def _stopped_since(row: Escalation, now: datetime) -> bool:
+    """Whether a stop was engaged after the approval that holds for this agent."""
+    later = Q(released_at__isnull=True, engaged_at__gt=row.resolved_at)
+    if not (KillSwitch.objects.filter(later).exists() or FleetStop.objects.filter(later).exists()):
+        return False
+    lifts = BreakGlass.objects.filter(mended_at__isnull=True, expires_at__gt=now, agent_id__in=["", row.agent_id])
+    return not lifts.exists()
+
+
+def _sure(entry: Entry) -> None:
+    """The head is locked by the entry just written, so what this reads cannot move before the commit."""
+    if audit.head(current_schema()).rulebook_version > entry.rulebook_version:
+        raise Outdated("The rules have changed since this call was judged", retry_after=1)
+
+
+def _among_stops(*, exclusive: bool) -> None:
+    """Many may open escalations at once, but none while all are being denied; held until the transaction ends."""
+    function = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(hashtextextended(%s, 0))", [f"{current_schema()}:escalations"])
