@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import dataclass, field
-from typing import Final
 
 from apps.agents.tokens import Claims
 from apps.decision.errors import Outdated
@@ -11,10 +10,6 @@ from apps.gateway.envelope import Era
 from apps.gateway.io import McpSession
 from apps.gateway.transports.stdio import Place
 from apps.gateway.wire import Receive, Send
-
-# How long after its facts were asked for a call may still be sent. Whoever engages the kill switch waits as long before
-# saying so, hence nothing that was judged before reaches an upstream after.
-FRESH_SECONDS: Final = 0.25
 
 
 @dataclass(slots=True)

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from apps.agents.tokens import Claims, TokenError
 from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound
 from apps.decision.scan.redact import redact
-from apps.decision.screens.killswitch import stopped_by
+from apps.decision.screens.killswitch import FRESH_SECONDS, stopped_by
 from apps.decision.types import Agent, Caller, Facts, Requester, Rulebook, Server, Severity
-from apps.gateway.context import FRESH_SECONDS, Request
+from apps.gateway.context import Request
 from apps.gateway.errors import SessionGone
 from apps.gateway.io import Gathered, Io, McpSession
 from apps.gateway.limits import Limits

@@ -1,6 +1,12 @@
 """A stopped tenant does nothing at all, unless somebody broke the glass for this agent and the time is not over."""
 
+from typing import Final
+
 from apps.decision.types import Call, Decision, Effect, Facts, Finding, Stop
+
+# How long after its facts were asked for a call may still be sent. Whoever engages the kill switch waits as long before
+# saying so, hence nothing that was judged before reaches an upstream after.
+FRESH_SECONDS: Final = 0.25
 
 
 def screen(call: Call, facts: Facts, findings: tuple[Finding, ...]) -> Decision | None:
