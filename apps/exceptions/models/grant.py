@@ -1,5 +1,6 @@
 """An exception: what one agent may do although policy would not let it, for a limited time and a stated reason."""
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.core.validators import MaxValueValidator, MinLengthValidator
@@ -9,8 +10,23 @@ from django.utils import timezone
 from apps.audit.ids import new_id
 
 
+class ExceptionState(models.TextChoices):
+    LIVE = "live", "live"
+    EXPIRED = "expired", "expired"
+    REVOKED = "revoked", "revoked"
+
+
+class Urgency(models.TextChoices):
+    """How near an exception is to having been prolonged too often: red is the last time."""
+
+    NONE = "none", "none"
+    YELLOW = "yellow", "yellow"
+    ORANGE = "orange", "orange"
+    RED = "red", "red"
+
+
 class ExceptionGrant(models.Model):
-    """`tool` and `resource` are globs (`apps.decision.exceptions`); an empty `mcp_server` is every server."""
+    """`tool` is a glob, `resource` one per line (`apps.decision.exceptions`); an empty `mcp_server` is every server."""
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     agent_id = models.UUIDField()
@@ -39,3 +55,16 @@ class ExceptionGrant(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tool} on {self.resource} for {self.agent_name}"
+
+    def state(self, now: datetime) -> ExceptionState:
+        if self.revoked_at is not None:
+            return ExceptionState.REVOKED
+        return ExceptionState.LIVE if self.expires_at > now else ExceptionState.EXPIRED
+
+    @property
+    def urgency(self) -> Urgency:
+        if not self.extension_count:
+            return Urgency.NONE
+        if self.extension_count >= self.max_extensions:
+            return Urgency.RED
+        return Urgency.ORANGE if 2 * self.extension_count > self.max_extensions else Urgency.YELLOW
