@@ -219,9 +219,12 @@ _EACH_TENANT = "tenants.for_each_tenant"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "count sessions": {"task": _EACH_TENANT, "args": ("agents.count_sessions",), "schedule": 5.0},
     "announce rulebooks": {"task": _EACH_TENANT, "args": ("audit.announce_rulebook",), "schedule": 5.0},
+    "expire escalations": {"task": _EACH_TENANT, "args": ("exceptions.expire_escalations",), "schedule": 15.0},
+    "send notifications": {"task": _EACH_TENANT, "args": ("exceptions.send_notifications",), "schedule": 5.0},
     "tidy agents": {"task": _EACH_TENANT, "args": ("agents.tidy",), "schedule": crontab(minute="20")},
     "prepare partitions": {"task": _EACH_TENANT, "args": ("audit.prepare_partitions",), "schedule": crontab("10", "0")},
     "verify chains": {"task": _EACH_TENANT, "args": ("audit.verify_chain",), "schedule": crontab("0", "2")},
+    "tidy exceptions": {"task": _EACH_TENANT, "args": ("exceptions.tidy",), "schedule": crontab("40", "3")},
     "apply retention": {"task": _EACH_TENANT, "args": ("audit.apply_retention",), "schedule": crontab("0", "3")},
 }
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}}

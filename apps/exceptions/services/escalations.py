@@ -59,12 +59,13 @@ class Held:
 
 
 @transaction.atomic
-def hold(asked: Asked, entry: Entry) -> Held:
+def hold(asked: Asked, entry: Entry, document: bytes | None = None) -> Held:
     """Find the open escalation of this very call, or open one.
 
-    New or pending: `entry`, the decision that escalates, is written with the escalation's id in its `extra`. Approved
-    or denied: it is not; the caller goes on with `use`, or with a denial of its own. So too where the agent has too
-    many calls waiting (denied, policy `escalation.too_many`, no id). Raises Outdated where the rules have moved since.
+    New or pending: `entry`, the decision that escalates, is written with the escalation's id in its `extra`, and its
+    masked input `document` beside it. Approved or denied: it is not; the caller goes on with `use`, or with a denial of
+    its own. So too where the agent has too many calls waiting (denied, policy `escalation.too_many`, no id).
+    Raises Outdated where the rules have moved since the call was judged.
     """
     agent_id = asked.facts.caller.agent.id
     _among_stops(exclusive=False)
@@ -80,7 +81,7 @@ def hold(asked: Asked, entry: Entry) -> Held:
             return _too_many(now)
         row = _opened(asked, entry, now)
         hooks.enqueue("escalation.opened", message(row))
-    audit.append(replace(entry, extra={**entry.extra, "escalation": str(row.id)}))
+    audit.append(replace(entry, extra={**entry.extra, "escalation": str(row.id)}), document)
     if not found:
         record_opening(row)
     _sure(entry)

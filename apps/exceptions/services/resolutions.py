@@ -12,12 +12,13 @@ from apps.decision.chain import clean
 from apps.decision.errors import BadInput, Conflict, NotFound
 from apps.decision.events import EventKind
 from apps.exceptions.models import Escalation, EscalationStatus, Resolution
-from apps.exceptions.services import hooks
+from apps.exceptions.services import hooks, watch
 from apps.exceptions.services.escalation_settings import setting
 from apps.exceptions.services.escalation_words import message, record
 from apps.exceptions.services.escalations import lapse
 
 ALLOWING: Final = frozenset({Resolution.APPROVE, Resolution.ALLOW_SANITIZED, Resolution.ALLOW_ORIGINAL})
+WATCHED: Final = ALLOWING - {Resolution.ALLOW_SANITIZED}  # what would teach a baseline to trust the agent
 FITTING: Final = {
     Escalation.Subject.CALL: frozenset({Resolution.APPROVE, Resolution.DENY}),
     Escalation.Subject.INBOUND: frozenset({Resolution.ALLOW_SANITIZED, Resolution.ALLOW_ORIGINAL, Resolution.BLOCK}),
@@ -46,6 +47,8 @@ def resolve(escalation_id: UUID, *, resolution: str, actor: str, note: str = "")
         row.status = EscalationStatus.DENIED
     row.save(update_fields=["status", "resolution", "resolved_by", "resolved_at", "note", "usable_until"])
     hooks.enqueue("escalation.resolved", message(row))
+    if row.resolution in WATCHED:
+        watch.approved(row.agent_id, actor)
     record(EventKind.ESCALATION_RESOLVED, row, actor=actor, resolution=resolution, note=note)
     return row
 

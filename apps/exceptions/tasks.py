@@ -1,0 +1,54 @@
+"""Background doors of this room: let time run out, send what is to be told, and clear up."""
+
+import time
+from contextlib import suppress
+from datetime import timedelta
+from typing import Final
+
+from django.utils import timezone
+from redis.exceptions import LockError
+
+from apps.exceptions import sending
+from apps.exceptions.services import deliveries, resolutions
+from apps.tenants.context import tenant_key
+from apps.tenants.redis import redis_client
+from apps.tenants.services import config_of
+from apps.tenants.tasks import tenant_task
+
+SENDING_SECONDS: Final = 20.0  # after which a round ends; what is left waits for the next one
+KEPT: Final = timedelta(days=30)
+
+
+@tenant_task(name="exceptions.expire_escalations", time_limit=60)
+def expire_escalations(schema: str) -> int:
+    """Returns how many ran out of time."""
+    total = 0
+    while count := resolutions.expire_overdue():
+        total += count
+    return total
+
+
+@tenant_task(name="exceptions.send_notifications", time_limit=90)
+def send_notifications(schema: str) -> int:
+    """One round at a time per tenant: hooks that do not answer must not occupy every worker. Returns how many went."""
+    lock = redis_client().lock(tenant_key(schema, "sending_notifications"), timeout=90, blocking=False)
+    if not lock.acquire():
+        return 0
+    until, total = time.monotonic() + SENDING_SECONDS, 0
+    try:
+        while time.monotonic() < until and (parcels := deliveries.claim()):
+            outcomes = sending.send(parcels)
+            deliveries.note(outcomes)
+            total += sum(one.accepted for one in outcomes)
+    finally:
+        with suppress(LockError):  # it ran out, and somebody else may hold it by now
+            lock.release()
+    return total
+
+
+@tenant_task(name="exceptions.tidy", time_limit=600)
+def tidy(schema: str) -> int:
+    """Drop notifications after a month, and settled escalations when the log drops theirs; returns how many."""
+    now = timezone.now()
+    settled = resolutions.forget_settled(now - timedelta(days=config_of(schema).audit_retention_days))
+    return deliveries.forget(now - KEPT) + settled
