@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 
 from apps.decision.errors import BadInput, Conflict, NotFound
 from apps.tenants.context import OPERATOR_SCHEMA, in_operator, in_tenant
-from apps.tenants.models import Domain, Tenant, TenantConfig
+from apps.tenants.models import Domain, FleetStop, Tenant, TenantConfig
 
 HOST = re.compile(r"^(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*\Z")
 
@@ -70,6 +71,43 @@ def active_schemas() -> list[str]:
     with in_operator():
         rows = Tenant.objects.filter(status=Tenant.Status.ACTIVE).order_by("schema_name")
         return list(rows.values_list("schema_name", flat=True))
+
+
+def standing_schemas() -> list[str]:
+    """Of all tenants that are or can be active again."""
+    with in_operator():
+        rows = Tenant.objects.exclude(status=Tenant.Status.PREPARING).order_by("schema_name")
+        return list(rows.values_list("schema_name", flat=True))
+
+
+def schema_of_slug(slug: str) -> str:
+    with in_operator():
+        schema = Tenant.objects.filter(slug=slug).values_list("schema_name", flat=True).first()
+    if schema is None:
+        raise NotFound(f"There is no tenant {slug!r}.", fields={"tenant": "Give the slug of a tenant."})
+    return str(schema)
+
+
+def stop_fleet(*, reason: str, actor: str) -> FleetStop:
+    """The row of the installation's kill switch. `exceptions.services.fleet` then tells every tenant."""
+    with in_operator():
+        try:
+            with transaction.atomic():
+                return FleetStop.objects.create(reason=reason, engaged_by=actor)
+        except IntegrityError:
+            held = FleetStop.objects.filter(released_at__isnull=True).first()
+            who = f" since {held.engaged_at.isoformat(timespec='seconds')} by {held.engaged_by}" if held else ""
+            raise Conflict(f"The installation has been stopped{who}.", code="already_engaged") from None
+
+
+def resume_fleet(*, reason: str, actor: str) -> FleetStop:
+    with in_operator(), transaction.atomic():
+        row = FleetStop.objects.select_for_update().filter(released_at__isnull=True).first()
+        if row is None:
+            raise Conflict("The installation is not stopped.", code="not_engaged")
+        row.release_reason, row.released_by, row.released_at = reason, actor, timezone.now()
+        row.save(update_fields=["release_reason", "released_by", "released_at"])
+        return row
 
 
 def config_of(schema: str) -> TenantConfig:
