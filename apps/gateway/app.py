@@ -12,6 +12,7 @@ import traceback
 from contextlib import suppress
 
 from apps.decision.errors import AppError, NotAuthenticated, RateLimited
+from apps.decision.types import Requester
 from apps.gateway import door, entries, envelope, wire
 from apps.gateway.batch import Batches
 from apps.gateway.context import Request
@@ -98,6 +99,7 @@ class _Parts:
         self._refusals: dict[str, tuple[float, float, int]] = {}  # schema → entries left, refilled at, not logged
 
     async def open(self) -> None:
+        self.io.open()
         await self.upstreams.open()
         self._reaper = asyncio.create_task(self._reap(), name="gateway-reaper")
 
@@ -125,9 +127,12 @@ class _Parts:
                 await self._dispatch(scope["method"], request)
             finally:
                 self.load.leave()
+                if request is not None:
+                    request.release()
         except Refused as refused:
             named = self.io.registered(refused.schema, server or "")
-            self._note(refused.schema, named, refused.why, refused.error.status, refused.agent, refused.session)
+            status, who = refused.error.status, (refused.agent, refused.session, refused.requester)
+            self._note(refused.schema, named, refused.why, status, *who)
             await _answer_error(scope, send, refused.error)
         except ProtocolError as error:
             self._note_of(request, error.code, error.status)
@@ -175,6 +180,8 @@ class _Parts:
         if isinstance(message, list):
             if envelope.era_of_header(version) is Era.STATELESS:
                 raise ProtocolError(INVALID_REQUEST, "The body must be a single request or notification")
+            if 1 < len(message) <= limits.batch_messages:
+                await self.door.charge(request, len(message), sum(one.is_request for one in message))
             await self.batches.handle(request, message)
             return
         if len(headers) != len(request.pairs):
@@ -193,10 +200,12 @@ class _Parts:
     def _note_of(self, request: Request | None, why: str | int, status: int) -> None:
         if request is not None:
             facts = request.facts
-            agent, session = facts.caller.agent.id, facts.caller.session_id
-            self._note(request.schema, facts.server.name, str(why), status, agent, session)
+            who = (facts.caller.agent.id, facts.caller.session_id, facts.requester)
+            self._note(request.schema, facts.server.name, str(why), status, *who)
 
-    def _note(self, schema: str, server: str, why: str, status: int, agent: str, session: str) -> None:
+    def _note(
+        self, schema: str, server: str, why: str, status: int, agent: str, session: str, requester: Requester
+    ) -> None:
         """An entry for the refusal. Strangers can cause them at will, so the log takes only so many a second."""
         if not schema:
             return
@@ -213,7 +222,14 @@ class _Parts:
         self.io.record_soon(
             schema,
             entries.refused_entry(
-                actor=actor, server=server, reason=why, code=status, agent_id=agent, session_id=session, extra=extra
+                requester,
+                actor=actor,
+                server=server,
+                reason=why,
+                code=status,
+                agent_id=agent,
+                session_id=session,
+                extra=extra,
             ),
         )
 

@@ -8,6 +8,7 @@ from apps.decision.errors import Outdated
 from apps.decision.types import Facts
 from apps.gateway.envelope import Era
 from apps.gateway.io import McpSession
+from apps.gateway.leases import Lease
 from apps.gateway.transports.stdio import Place
 from apps.gateway.wire import Receive, Send
 
@@ -26,6 +27,13 @@ class Request:
     era: Era = Era.STATEFUL
     counts: dict[str, int] = field(default_factory=dict)
     fresh_until: float = 0.0  # on the monotonic clock; set whenever facts are gathered
+
+    lease: Lease | None = None  # the place among the agent's calls; GET and DELETE take none
+
+    def release(self) -> None:
+        """Give the place among the agent's calls back: at the end, and before a wait for a person or a long stream."""
+        if self.lease is not None:
+            self.lease.release()
 
     def sure(self) -> None:
         """Called by a transport when the next thing is to send. Raises Outdated when the facts are too old."""

@@ -3,21 +3,24 @@
 Nothing about why a token was refused leaves this place but the OAuth error code; the log gets a fixed word.
 """
 
+import math
 import re
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urlsplit
 
 from apps.agents.tokens import Claims, TokenError
-from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound
+from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound, RateLimited
 from apps.decision.scan.redact import redact
 from apps.decision.screens.killswitch import FRESH_SECONDS, stopped_by
 from apps.decision.types import Agent, Caller, Facts, Requester, Rulebook, Server, Severity
+from apps.gateway import entries
 from apps.gateway.context import Request
+from apps.gateway.counters import REQUESTER_SECONDS, Counted, hashed
 from apps.gateway.errors import SessionGone
-from apps.gateway.io import Gathered, Io, McpSession
+from apps.gateway.io import TRIES, Io, Visit, rulebook_moving
 from apps.gateway.limits import Limits
 from apps.gateway.tokens import Tokens
 from apps.gateway.wire import Receive, Scope, Send
@@ -28,6 +31,7 @@ _SERVER = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*")
 _SESSION = re.compile(rb"[A-Za-z0-9_-]{16,64}")
 _OUT_OF_SERVICE: Final = frozenset({"revoked", "deprovisioned"})
 MAX_REQUESTER: Final = 200
+NOBODY: Final = Requester()
 
 
 class Misdirected(NotFound):
@@ -39,13 +43,23 @@ class Misdirected(NotFound):
 class Refused(Exception):  # noqa: N818 - a business word
     """Turned away: `error` for the caller, `why` for the log, and as much as is known about who it was."""
 
-    def __init__(self, error: AppError, why: str, *, schema: str = "", agent: str = "", session: str = "") -> None:
+    def __init__(
+        self,
+        error: AppError,
+        why: str,
+        *,
+        schema: str = "",
+        agent: str = "",
+        session: str = "",
+        requester: Requester = NOBODY,
+    ) -> None:
         super().__init__(why)
         self.error = error
         self.why = why
         self.schema = schema
         self.agent = agent
         self.session = session
+        self.requester = requester
 
 
 class Door:
@@ -63,99 +77,116 @@ class Door:
             raise Refused(Misdirected("No tenant answers on this host"), "unknown_host")
         self._check_origin(headers, schema)
         session_id = _session_id(headers)
-        asked_at = time.monotonic()
-        claims, gathered = await self._identify(schema, headers, server, session_id)
-        book = gathered.book
-        agent, target = self._let_in(schema, book, claims, server, session_id, gathered.mcp_session)
-        facts = Facts(
-            book=book,
-            caller=Caller(agent, claims.session_id),
-            server=target,
-            requester=_requester(headers, book),
-            calls_in_window=gathered.calls_in_window,
-            calls_in_session=gathered.calls_in_session,
-            now=datetime.now(UTC),
+        cost = 1 if scope["method"] == "POST" else 0
+        book = await self._io.book(schema)
+        for _ in range(TRIES):
+            known = refusal = visit = None
+            try:
+                known = self._known(schema, book, headers, server)
+            except Refused as error:
+                refusal = error  # by the rulebook at hand; it counts only if that is the current one
+            else:
+                visit = known.visit(schema, session_id, cost)
+            asked_at = time.monotonic()
+            gathered = await self._io.gather(schema, book, visit)
+            if gathered.settled:
+                break
+            book = gathered.book
+        else:
+            raise rulebook_moving()
+        if refusal is not None or known is None:
+            raise refusal or Refused(_unauthenticated("invalid_token"), "invalid_token", schema=schema)
+        return self._admitted(
+            Request(
+                schema,
+                _facts(book, known, gathered.counted),
+                known.claims,
+                headers,
+                pairs,
+                receive,
+                send,
+                session_id,
+                gathered.mcp_session,
+                fresh_until=asked_at + FRESH_SECONDS,
+                lease=gathered.lease,
+            ),
+            gathered.counted,
         )
-        request = Request(schema, facts, claims, headers, pairs, receive, send, session_id, gathered.mcp_session)
-        request.fresh_until = asked_at + FRESH_SECONDS
+
+    def _admitted(self, request: Request, counted: Counted) -> Request:
+        facts, session = request.facts, request.session
+        agent, server = facts.caller.agent.id, facts.server.name
+        if counted.wait_us:
+            raise _too_much(request, counted)
+        if request.session_id and (session is None or (session.agent_id, session.server) != (agent, server)):
+            request.release()
+            why = "foreign_session" if session else "no_session"
+            raise _refused(request, SessionGone("Session not found"), why)
+        if counted.new_requester and _worth_an_entry(counted.distinct_requesters):
+            self._io.record_soon(request.schema, entries.mismatch_entry(request, REQUESTER_SECONDS))
         return request
 
+    async def charge(self, request: Request, messages: int, requests: int) -> None:
+        """A batch costs as many calls as it has messages, and takes as many places as it has requests.
+
+        One of either it has already. Where it does not fit it is refused whole, and leaves nothing behind.
+        """
+        facts, schema, lease = request.facts, request.schema, request.lease
+        if lease is not None and requests > 1:
+            lease.take(requests - 1)
+        book = facts.book
+        for _ in range(TRIES):
+            agent = book.agents.get(facts.caller.agent.id, facts.caller.agent)
+            visit = Visit(agent, facts.caller.session_id, cost=messages - 1)
+            gathered = await self._io.gather(schema, book, visit, lease)
+            if gathered.settled:
+                if gathered.counted.wait_us:
+                    raise _too_much(request, gathered.counted)
+                return
+            book = gathered.book
+        raise rulebook_moving()
+
     async def again(self, request: Request) -> Request:
-        """The same caller with fresh facts, after Outdated. Costs nothing of its allowance; raises what admit does."""
-        schema, claims, server = request.schema, request.claims, request.facts.server.name
+        """The same caller with fresh facts, after Outdated or a wait. Costs nothing of its allowance, and takes its
+        place among the agent's calls back where it was given up; raises what admit does."""
+        schema, facts = request.schema, request.facts
         await self._io.distrust(schema)
         asked_at = time.monotonic()
-        gathered = await self._io.gather(schema, "", "", "")
-        book = gathered.book
-        try:
-            self._tokens.claims(request.headers.get(b"authorization"), book, server)
-        except TokenError as error:
-            raise _token_refused(error, schema) from None
-        agent, target = self._let_in(schema, book, claims, server, request.session_id, request.session)
-        facts = replace(
-            request.facts,
-            book=book,
-            caller=Caller(agent, claims.session_id),
-            server=target,
-            now=datetime.now(UTC),
-        )
+        book = await self._io.current_book(schema)
+        known = self._known(schema, book, request.headers, facts.server.name)
+        if request.lease is not None:
+            request.lease.retake()
+        caller = Caller(known.agent, known.claims.session_id)
+        facts = replace(facts, book=book, caller=caller, server=known.server, now=datetime.now(UTC))
         return replace(request, facts=facts, fresh_until=asked_at + FRESH_SECONDS)
-
-    def _let_in(
-        self, schema: str, book: Rulebook, claims: Claims, server: str, session_id: str, session: McpSession | None
-    ) -> tuple[Agent, Server]:
-        known = {"schema": schema, "agent": claims.agent_id, "session": claims.session_id}
-        agent = book.agents.get(claims.agent_id)
-        if agent is None or agent.status in _OUT_OF_SERVICE:
-            raise Refused(_unauthenticated("invalid_token"), "agent_out_of_service", **known)
-        if claims.session_id in book.revoked_sessions:
-            raise Refused(_unauthenticated("invalid_token"), "session_revoked", **known)
-        target = book.servers.get(server)
-        if target is None or not target.enabled:
-            raise Refused(unknown_server(), "unknown_server", **known)
-        if session_id and (session is None or (session.agent_id, session.server) != (agent.id, server)):
-            raise Refused(SessionGone("Session not found"), "foreign_session" if session else "no_session", **known)
-        return agent, target
-
-    async def _identify(
-        self, schema: str, headers: dict[bytes, bytes], server: str, session_id: str
-    ) -> tuple[Claims, Gathered]:
-        """The token by the rulebook at hand, then the facts; and once more where the rulebook proved to be old."""
-        book = await self._io.book(schema)
-        authorization = headers.get(b"authorization")
-        claims = refusal = None
-        try:
-            claims = self._tokens.claims(authorization, book, server)
-        except TokenError as error:
-            refusal = error
-        if claims is not None:
-            gathered = await self._io.gather(schema, claims.agent_id, claims.session_id, session_id)
-        else:
-            gathered = await self._io.gather(schema, "", "", "")
-        if gathered.book is book:
-            if claims is None:
-                raise _token_refused(refusal, schema)
-            return claims, gathered
-        try:
-            again = self._tokens.claims(authorization, gathered.book, server)
-        except TokenError as error:
-            raise _token_refused(error, schema) from None
-        if claims is None:
-            gathered = await self._io.gather(schema, again.agent_id, again.session_id, session_id)
-        return again, gathered
 
     async def still_open(self, request: Request) -> bool:
         """Whether a long stream may go on: asked again and again while it lasts."""
-        claims, schema = request.claims, request.schema
         try:
-            self._tokens.claims(
-                request.headers.get(b"authorization"), await self._io.book(schema), request.facts.server.name
-            )
-            gathered = await self._io.gather(schema, "", "", "")
-        except (TokenError, AppError):
+            book = await self._io.current_book(request.schema)
+            known = self._known(request.schema, book, request.headers, request.facts.server.name)
+        except (Refused, AppError):
             return False
-        facts = replace(request.facts, book=gathered.book, now=datetime.now(UTC))
-        return stopped_by(facts) is None and _in_service(gathered.book, claims, request.facts.server.name)
+        facts = replace(request.facts, book=book, now=datetime.now(UTC))
+        return stopped_by(facts) is None and known.agent.status == "active"
+
+    def _known(self, schema: str, book: Rulebook, headers: dict[bytes, bytes], server: str) -> "_Known":
+        """Who calls whom, by this rulebook. Raises Refused."""
+        try:
+            claims = self._tokens.claims(headers.get(b"authorization"), book, server)
+        except TokenError as error:
+            raise Refused(_unauthenticated(error.code), error.why, schema=schema) from None
+        requester = _requester(headers, book)
+        named = {"schema": schema, "agent": claims.agent_id, "session": claims.session_id}
+        agent = book.agents.get(claims.agent_id)
+        if agent is None or agent.status in _OUT_OF_SERVICE:
+            raise Refused(_unauthenticated("invalid_token"), "agent_out_of_service", requester=requester, **named)
+        if claims.session_id in book.revoked_sessions:
+            raise Refused(_unauthenticated("invalid_token"), "session_revoked", requester=requester, **named)
+        target = book.servers.get(server)
+        if target is None or not target.enabled:
+            raise Refused(unknown_server(), "unknown_server", requester=requester, **named)
+        return _Known(claims, agent, target, requester)
 
     def _check_origin(self, headers: dict[bytes, bytes], schema: str) -> None:
         """A browser page of another origin must not reach a gateway on its user's network (DNS rebinding)."""
@@ -171,11 +202,49 @@ class Door:
             raise Refused(NotAllowed("The origin is not allowed"), "bad_origin", schema=schema)
 
 
-def _in_service(book: Rulebook, claims: Claims, server: str) -> bool:
-    agent, target = book.agents.get(claims.agent_id), book.servers.get(server)
-    if agent is None or agent.status != "active" or claims.session_id in book.revoked_sessions:
-        return False
-    return target is not None and target.enabled
+@dataclass(frozen=True, slots=True)
+class _Known:
+    claims: Claims
+    agent: Agent
+    server: Server
+    requester: Requester
+
+    def visit(self, schema: str, mcp_session: str, cost: int) -> Visit:
+        requester = self.requester.id and hashed(schema, self.agent.id, self.requester.id)
+        return Visit(self.agent, self.claims.session_id, mcp_session, requester, cost)
+
+
+def _facts(book: Rulebook, known: _Known, counted: Counted) -> Facts:
+    return Facts(
+        book=book,
+        caller=Caller(known.agent, known.claims.session_id),
+        server=known.server,
+        requester=known.requester,
+        calls_in_window=counted.calls_in_window,
+        calls_in_session=counted.calls_in_session,
+        distinct_requesters=counted.distinct_requesters,
+        now=datetime.now(UTC),
+    )
+
+
+def _refused(request: Request, error: AppError, why: str) -> Refused:
+    caller, requester = request.facts.caller, request.facts.requester
+    known = {"schema": request.schema, "agent": caller.agent.id, "session": caller.session_id}
+    return Refused(error, why, requester=requester, **known)
+
+
+def _too_much(request: Request, counted: Counted) -> Refused:
+    if counted.too_many_at_once:
+        detail, code = "Too many calls of this agent run at once", "too_many_concurrent"
+    else:
+        detail, code = "This agent calls more often than it may", "rate_limited"
+    error = RateLimited(detail, code=code, retry_after=math.ceil(counted.wait_us / 1_000_000))
+    return _refused(request, error, code)
+
+
+def _worth_an_entry(requesters: int) -> bool:
+    """Every further one at first; whoever makes names up by the thousand gets an entry each time they have doubled."""
+    return 2 <= requesters <= 10 or (requesters > 10 and requesters & (requesters - 1) == 0)
 
 
 def host_of(headers: dict[bytes, bytes]) -> str:
@@ -208,7 +277,7 @@ def _requester(headers: dict[bytes, bytes], book: Rulebook) -> Requester:
     Only what is a secret anywhere: a mail address may be a finding, and is a perfectly good name for a requester.
     """
     id, channel = (_said(headers.get(name, b""), book) for name in (b"x-requester-id", b"x-requester-channel"))
-    return Requester(id, channel) if id or channel else _NOBODY
+    return Requester(id, channel) if id or channel else NOBODY
 
 
 def _said(value: bytes, book: Rulebook) -> str:
@@ -217,13 +286,7 @@ def _said(value: bytes, book: Rulebook) -> str:
     return str(redact(text, findings)) if findings else text
 
 
-_NOBODY: Final = Requester()
 _SECRET: Final = frozenset({Severity.CRITICAL, Severity.HIGH})
-
-
-def _token_refused(error: TokenError | None, schema: str) -> Refused:
-    code = error.code if error is not None else "invalid_token"
-    return Refused(_unauthenticated(code), error.why if error is not None else "invalid_token", schema=schema)
 
 
 def _unauthenticated(code: str) -> NotAuthenticated:

@@ -9,7 +9,7 @@ from apps.audit.ids import new_id
 from apps.audit.payload import Kept
 from apps.decision.events import Entry, EventKind
 from apps.decision.scan.scanner import strongest
-from apps.decision.types import JSON, Call, Decision, Finding
+from apps.decision.types import JSON, Call, Decision, Finding, Requester
 from apps.gateway.context import Request
 
 
@@ -39,9 +39,21 @@ def decision_entry(request: Request, call: Call, decision: Decision, kept: Kept,
         dlp_findings=tuple(_finding(finding) for finding in findings) if findings else (),
         dlp_action=strongest(findings).value if findings else "",
         input_hash=call.input_hash,
+        instruction_hash=call.instruction_hash,
         payload=kept.payload,
-        extra={**kept.extra, **({"mcp_session": request.session_id} if request.session_id else {})},
+        extra=_extra(request, decision, kept),
     )
+
+
+def _extra(request: Request, decision: Decision, kept: Kept) -> dict[str, JSON]:
+    extra = {**kept.extra}
+    if request.session_id:
+        extra["mcp_session"] = request.session_id
+    if decision.exception:
+        extra["exception"] = decision.exception
+    if decision.escalation:
+        extra["escalation"] = decision.escalation
+    return extra
 
 
 def _finding(finding: Finding) -> dict[str, JSON]:
@@ -69,6 +81,9 @@ def outcome_entry(
         agent_id=decided.agent_id,
         session_id=decided.session_id,
         requester_id=decided.requester_id,
+        requester_channel=decided.requester_channel,
+        requester_verified=decided.requester_verified,
+        instruction_hash=decided.instruction_hash,
         action=decided.action,
         target=decided.target,
         tool_name=decided.tool_name,
@@ -86,7 +101,7 @@ def outcome_entry(
 
 def message_entry(request: Request, method: str, **extra: JSON) -> Entry:
     """A message of the server that passed, or a stream that opened or closed."""
-    facts = request.facts
+    facts, requester = request.facts, request.facts.requester
     return Entry(
         id=new_id(),
         kind=EventKind.MESSAGE_RECORDED,
@@ -94,6 +109,9 @@ def message_entry(request: Request, method: str, **extra: JSON) -> Entry:
         actor=f"server:{facts.server.name}",
         agent_id=facts.caller.agent.id,
         session_id=facts.caller.session_id,
+        requester_id=requester.id,
+        requester_channel=requester.channel,
+        requester_verified=requester.verified,
         mcp_server=facts.server.name,
         method=method,
         rulebook_version=facts.book.version,
@@ -101,13 +119,36 @@ def message_entry(request: Request, method: str, **extra: JSON) -> Entry:
     )
 
 
-def refused_entry(*, actor: str, server: str, reason: str, code: int, **fields: Any) -> Entry:
+def mismatch_entry(request: Request, window_seconds: int) -> Entry:
+    """Somebody new asked an agent that serves others: who it is stands in the entry, and how many there are."""
+    facts, requester = request.facts, request.facts.requester
+    agent = facts.caller.agent
+    return Entry(
+        id=new_id(),
+        kind=EventKind.REQUESTER_IDENTITY_MISMATCH,
+        at=datetime.now(UTC),
+        actor=f"agent:{agent.id}",
+        agent_id=agent.id,
+        session_id=facts.caller.session_id,
+        requester_id=requester.id,
+        requester_channel=requester.channel,
+        requester_verified=requester.verified,
+        mcp_server=facts.server.name,
+        rulebook_version=facts.book.version,
+        extra={"distinct_requesters": facts.distinct_requesters, "window_seconds": window_seconds},
+    )
+
+
+def refused_entry(requester: Requester, *, actor: str, server: str, reason: str, code: int, **fields: Any) -> Entry:
     """A request that never came to judgement. `reason` is a fixed word, never what was sent."""
     return Entry(
         id=new_id(),
         kind=EventKind.CALL_REFUSED,
         at=datetime.now(UTC),
         actor=actor,
+        requester_id=requester.id,
+        requester_channel=requester.channel,
+        requester_verified=requester.verified,
         mcp_server=server,
         policy_reason=reason,
         stage="door",

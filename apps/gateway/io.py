@@ -8,10 +8,9 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from hashlib import sha1
 from typing import Final, TypeVar
 
 import psycopg
@@ -24,8 +23,12 @@ from apps.audit.appender import Appender
 from apps.audit.services import Position
 from apps.decision.errors import Unavailable
 from apps.decision.events import Entry
-from apps.decision.types import Rulebook
+from apps.decision.rates import allowance
+from apps.decision.types import Agent, Rulebook
 from apps.exceptions.services.snapshot import human
+from apps.gateway.counters import LOAD as LOAD_GATHER
+from apps.gateway.counters import NOTHING, Counted, changing_part, mcp_session_key, read, standing_part, version_key
+from apps.gateway.leases import Flights, Lease
 from apps.gateway.limits import Limits
 from apps.gateway.redis_line import RedisError, RedisLine, RedisValue, encoded, unavailable
 from apps.policies import rulebook as rulebooks
@@ -34,24 +37,9 @@ from apps.tenants.context import in_tenant, tenant_key
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+TRIES: Final = 4  # how often a rulebook may move under one request
+DEFINITIONS_SECONDS: Final = 86_400
 
-# KEYS: rulebook version, the agent's minute, the session's calls, an MCP session.
-# ARGV: whether someone calls (else only the version is asked for), how long an idle MCP session is kept.
-GATHER: Final = """
-local minute, calls, mcp = 0, 0, false
-if ARGV[1] == '1' then
-  minute = redis.call('INCR', KEYS[2])
-  if minute == 1 then redis.call('EXPIRE', KEYS[2], 120) end
-  calls = redis.call('INCR', KEYS[3])
-  if calls == 1 then redis.call('EXPIRE', KEYS[3], 86400) end
-  if KEYS[4] then
-    mcp = redis.call('HMGET', KEYS[4], 'agent', 'server', 'upstream', 'version')
-    if mcp[1] then redis.call('EXPIRE', KEYS[4], ARGV[2]) end
-  end
-end
-return {redis.call('GET', KEYS[1]), minute, calls, mcp}
-"""
-_GATHER_SHA: Final = sha1(GATHER.encode(), usedforsecurity=False).hexdigest()
 RAISE_VERSION: Final = """
 if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') or redis.call('EXISTS', KEYS[1]) == 0 then
   redis.call('SET', KEYS[1], ARGV[1])
@@ -72,11 +60,25 @@ class McpSession:
 
 
 @dataclass(frozen=True, slots=True)
+class Visit:
+    """Who comes, and what it costs: a POST is one call, a batch as many as it has messages, other verbs none."""
+
+    agent: Agent
+    session_id: str
+    mcp_session: str = ""
+    requester: str = ""  # hashed
+    cost: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Gathered:
+    """`settled`: Redis says that the rulebook asked with is the current one. Else nothing counts; ask with `book`."""
+
     book: Rulebook
-    calls_in_window: int
-    calls_in_session: int
-    mcp_session: McpSession | None
+    settled: bool
+    counted: Counted = NOTHING
+    mcp_session: McpSession | None = None
+    lease: Lease | None = None
 
 
 class Io:
@@ -88,49 +90,99 @@ class Io:
         self._redis = RedisLine(settings.REDIS_URL)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="gateway-io")
         self._appender = Appender(settings.DATABASE_URL, nudge=self._nudge)
+        self._flights = Flights(self._redis, limits.lease_seconds)
+        self._standing_parts: dict[str, tuple[int, dict[tuple[str, str, str], bytes]]] = {}
         self._books: OrderedDict[str, Rulebook] = OrderedDict()
         self._checked_on: dict[str, int] = {}  # the Redis connection on which a tenant's rulebook was compared
         self._loading: dict[str, asyncio.Task[Rulebook]] = {}
         self._hosts: OrderedDict[str, tuple[float, str | None]] = OrderedDict()
         self._resolving: dict[str, asyncio.Task[str | None]] = {}
 
+    def open(self) -> None:
+        self._flights.open()
+
     async def close(self) -> None:
         """The log first: what was queued must be written."""
         await self._appender.close()
+        await self._flights.close()
         await self._redis.close()
         self._threads.shutdown(wait=True)
 
     # --- facts ------------------------------------------------------------------------------------------------------
 
-    async def gather(self, schema: str, agent_id: str, session_id: str, mcp_session: str) -> Gathered:
-        """The counters, the MCP session, and a rulebook that is not older than Redis says."""
-        keys = [
-            tenant_key(schema, "rulebook_version"),
-            tenant_key(schema, "calls", agent_id, str(int(time.time()) // 60)),
-            tenant_key(schema, "session_calls", session_id),
-        ]
-        if mcp_session:
-            keys.append(tenant_key(schema, "mcp_session", mcp_session))
-        arguments = [str(len(keys)), *keys, "1" if agent_id else "0", self._idle]
-        answer = await self._redis.command(encoded("EVALSHA", _GATHER_SHA, *arguments))
-        if isinstance(answer, RedisError) and str(answer).startswith("NOSCRIPT"):
-            answer = await self._redis.command(encoded("EVAL", GATHER, *arguments))
-        if not isinstance(answer, list) or len(answer) != 4:
+    async def gather(self, schema: str, book: Rulebook, visit: Visit | None, held: Lease | None = None) -> Gathered:
+        """Whether `book` is what holds, and if so what is counted of the visitor, in one round trip.
+
+        A visit that costs something takes a place among the agent's calls; `held` is the place of a request that has
+        one and is charged for more.
+        """
+        lease = held
+        if visit is not None and visit.cost and held is None:
+            lease = self._flights.lease(schema, visit.agent.id)
+        try:
+            gathered = await self._gather(schema, book, visit, lease, more=held is not None)
+        except BaseException:
+            if lease is not None:
+                lease.release()
+            raise
+        if lease is not None and held is None and (not gathered.settled or gathered.counted.wait_us):
+            lease.release()
+        return gathered
+
+    async def _gather(
+        self, schema: str, book: Rulebook, visit: Visit | None, lease: Lease | None, *, more: bool
+    ) -> Gathered:
+        if visit is None:
+            answer = await self._redis.command(encoded("GET", version_key(schema)))
+            answer = [answer] if answer is None or isinstance(answer, bytes) else answer
+        else:
+            in_flight = self._flights.told(schema, visit.agent.id) if lease is not None else 0
+            command = self._standing(schema, book, visit)
+            command += changing_part(visit.cost, in_flight, visit.requester, more)
+            answer = await self._redis.command(command)
+            if isinstance(answer, RedisError) and str(answer).startswith("NOSCRIPT"):
+                await self._redis.command(LOAD_GATHER)
+                answer = await self._redis.command(command)
+        if not isinstance(answer, list) or not answer:
             raise unavailable()
-        version, minute, calls, found = answer
-        book = self._books.get(schema)
-        announced = int(version) if isinstance(version, bytes) else None
+        announced = int(answer[0]) if isinstance(answer[0], bytes) else None
+        latest = self._books.get(schema)
         # A change committed while Redis was away may never have been announced: after a break the database is asked.
-        if book is None or announced != book.version or self._checked_on.get(schema) != self._redis.connections:
-            connection = self._redis.connections
-            book = await self._current_book(schema, announced)
+        connection = self._redis.connections
+        if latest is None or announced != latest.version or self._checked_on.get(schema) != connection:
+            latest = await self._current_book(schema, announced)
             self._checked_on[schema] = connection
-        return Gathered(
-            book=book,
-            calls_in_window=minute if isinstance(minute, int) else 0,
-            calls_in_session=calls if isinstance(calls, int) else 0,
-            mcp_session=_session(mcp_session, found) if mcp_session else None,
-        )
+        if not announced == latest.version == book.version:
+            return Gathered(latest, settled=False)
+        if visit is None or len(answer) == 1:
+            return Gathered(book, settled=visit is None)
+        counted = read(answer)
+        session = _session(visit.mcp_session, counted.mcp) if visit.mcp_session else None
+        return Gathered(book, True, counted, session, lease)
+
+    def _standing(self, schema: str, book: Rulebook, visit: Visit) -> bytes:
+        """What is the same for all calls of a session under one rulebook, made once."""
+        version, known = self._standing_parts.get(schema, (-1, {}))
+        if version != book.version or len(known) > self._limits.tokens:
+            known = {}
+            self._standing_parts[schema] = (book.version, known)
+        key = (visit.agent.id, visit.session_id, visit.mcp_session)
+        part = known.get(key)
+        if part is None:
+            allowed = allowance(book.rate_limit, visit.agent.risk_tier)
+            more = (self._flights.process, self._flights.tenths, self._idle)
+            part = known[key] = standing_part(schema, *key, book.version, allowed, more)
+        return part
+
+    async def current_book(self, schema: str) -> Rulebook:
+        """The rulebook that Redis says is the current one."""
+        book = await self.book(schema)
+        for _ in range(TRIES):
+            gathered = await self.gather(schema, book, None)
+            if gathered.settled:
+                return gathered.book
+            book = gathered.book
+        raise rulebook_moving()
 
     async def book(self, schema: str) -> Rulebook:
         """The rulebook as last loaded, to read a token with; `gather` says whether it still holds."""
@@ -156,9 +208,7 @@ class Io:
         if announced is None or book.version != announced:
             if announced is not None and book.version < announced:
                 raise Unavailable("The rulebook is behind its version", code="rulebook_behind", retry_after=1)
-            await self._redis.command(
-                encoded("EVAL", RAISE_VERSION, 1, tenant_key(schema, "rulebook_version"), book.version)
-            )
+            await self._redis.command(encoded("EVAL", RAISE_VERSION, 1, version_key(schema), book.version))
         return book
 
     async def _load(self, schema: str) -> Rulebook:
@@ -213,14 +263,32 @@ class Io:
     # --- MCP sessions -----------------------------------------------------------------------------------------------
 
     async def save_session(self, schema: str, session: McpSession) -> None:
-        key = tenant_key(schema, "mcp_session", session.id)
+        key = mcp_session_key(schema, session.id)
         fields = ("agent", session.agent_id, "server", session.server)
         more = ("upstream", session.upstream, "version", session.version)
         await self._sure(encoded("HSET", key, *fields, *more))
         await self._sure(encoded("EXPIRE", key, self._limits.session_idle_seconds))
 
     async def forget_session(self, schema: str, session_id: str) -> None:
-        await self._sure(encoded("DEL", tenant_key(schema, "mcp_session", session_id)))
+        await self._sure(encoded("DEL", mcp_session_key(schema, session_id)))
+
+    # --- tool definitions -------------------------------------------------------------------------------------------
+
+    async def tool_definition(self, schema: str, server: str, tool: str) -> tuple[str, int] | None:
+        """The digest of a tool's definition, and when it was last seen in seconds since 1970."""
+        found = await self._redis.command(encoded("HGET", tenant_key(schema, "tool_definitions", server), tool))
+        if not isinstance(found, bytes):
+            return None
+        digest, _, seen = found.decode().partition(" ")
+        return digest, int(seen)
+
+    async def keep_tool_definitions(self, schema: str, server: str, digests: Mapping[str, str]) -> None:
+        if not digests:
+            return
+        key, now = tenant_key(schema, "tool_definitions", server), int(time.time())
+        pairs = [text for tool, digest in digests.items() for text in (tool, f"{digest} {now}")]
+        await self._sure(encoded("HSET", key, *pairs))
+        await self._sure(encoded("EXPIRE", key, DEFINITIONS_SECONDS))
 
     async def _sure(self, request: bytes) -> None:
         if isinstance(await self._redis.command(request), RedisError):
@@ -248,7 +316,7 @@ class Io:
 
     async def _nudge(self, schema: str, seq: int, rulebook_version: int) -> None:
         if rulebook_version:
-            key = tenant_key(schema, "rulebook_version")
+            key = version_key(schema)
             await self._redis.command(encoded("EVAL", RAISE_VERSION, 1, key, rulebook_version))
         await self._redis.command(encoded("PUBLISH", tenant_key(schema, "log"), seq))
 
@@ -256,6 +324,10 @@ class Io:
 def _version_of(schema: str) -> int:
     with in_tenant(schema):
         return audit.head(schema).rulebook_version
+
+
+def rulebook_moving() -> Unavailable:
+    return Unavailable("The rulebook changes faster than it can be read", code="rulebook_moving", retry_after=1)
 
 
 def _report(future: "asyncio.Future[Position]") -> None:

@@ -26,6 +26,11 @@ class Limits:
     child_memory_bytes: int = 1024 * 1024 * 1024
     children: int = 64
     children_per_agent: int = 8
+    # calls that wait for a person; how long they do is the tenant's setting
+    hold_seconds: float = 3600.0  # at most
+    hold_poll_seconds: float = 0.5
+    hold_pulse_seconds: float = 5.0
+    lease_seconds: float = 15.0  # after which the calls in flight of a process that died are forgotten
     # what is remembered between calls
     host_seconds: float = 5.0
     tokens: int = 10_000

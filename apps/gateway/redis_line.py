@@ -114,6 +114,11 @@ class _Wire(asyncio.Protocol):
             self.transport.abort()
 
 
+def _unheard(future: "asyncio.Future[RedisValue]") -> None:
+    if not future.cancelled():
+        future.exception()  # asyncio complains of an exception that nobody looked at
+
+
 def unavailable() -> Unavailable:
     return Unavailable("Redis is not available; no call can be judged", code="redis_unavailable", retry_after=1)
 
@@ -133,6 +138,12 @@ class RedisLine:
         if wire is None or wire.transport is None or wire.transport.is_closing():
             wire = await self._connected()
         return await self._send(wire, request)
+
+    def tell(self, request: bytes) -> None:
+        """Send an encoded command whose answer nobody waits for; without a connection it is dropped."""
+        wire = self._wire
+        if wire is not None and wire.transport is not None and not wire.transport.is_closing():
+            self._send(wire, request).add_done_callback(_unheard)
 
     async def close(self) -> None:
         if self._wire is not None:
