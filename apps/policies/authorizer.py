@@ -22,12 +22,13 @@ FAILED: Final = Ruling(
 
 
 class ProgramAuthorizer:
-    """Judges in this process."""
+    """Judges in this process. `quiet` is for replays, which count what fails instead of logging each."""
 
-    __slots__ = ("_program",)
+    __slots__ = ("_program", "_quiet")
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, *, quiet: bool = False) -> None:
         self._program = program
+        self._quiet = quiet
 
     def __call__(self, document: JSON) -> Ruling:
         try:
@@ -36,10 +37,12 @@ class ProgramAuthorizer:
             )
             return ruling_of(answer)
         except EvaluationError as error:
-            logger.warning("policy not evaluated: %s", error.detail)
+            if not self._quiet:
+                logger.warning("policy not evaluated: %s", error.detail)
         except Exception as error:
             # Whatever a policy can provoke, the answer is no. The message may hold what was judged: not logged.
-            logger.error("policy evaluation failed: %s", type(error).__name__)
+            if not self._quiet:
+                logger.error("policy evaluation failed: %s", type(error).__name__)
         return FAILED
 
 

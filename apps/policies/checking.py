@@ -51,7 +51,7 @@ def check(content: str, slug: str) -> None:
         assert declared is not None
         raise refused([_at(declared, "wrong_package", f"the package of this policy is behavry.tenant.{slug}")])
     tokens = source.tokens(content)
-    if problems := [*_nesting(tokens), *_overreach(tokens, slug)]:
+    if problems := [*nesting(tokens), *_overreach(tokens, slug)]:
         raise refused(problems)
     own = Source(slug, content)
     words = {name: text for name, text in base.modules().items() if name in _SHARED_MODULES}
@@ -85,7 +85,13 @@ def refused(problems: Sequence[Problem]) -> BadInput:
 _WANTED = "a policy's package is behavry.tenant.<name>, the name in lower-case letters, digits and underscores"
 
 
-def _nesting(tokens: Iterable[source.Token]) -> Iterator[Problem]:
+def further_packages(tokens: Sequence[source.Token]) -> Iterator[Problem]:
+    for index, token in enumerate(tokens):
+        if token.text == "package" and index and tokens[index - 1].line < token.line:
+            yield Problem("", token.line, token.column, "second_package", "a policy has one package")
+
+
+def nesting(tokens: Iterable[source.Token]) -> Iterator[Problem]:
     depth = 0
     for token in tokens:
         depth += (token.text in {"(", "[", "{"}) - (token.text in {")", "]", "}"})
@@ -96,7 +102,6 @@ def _nesting(tokens: Iterable[source.Token]) -> Iterator[Problem]:
 
 def _overreach(tokens: Sequence[source.Token], slug: str) -> Iterator[Problem]:
     allowed = ((*PACKAGE, slug), SHARED)
-    speaks = False
     for one in source.imports(tokens):
         if one.steps[0] not in {"input", "data"} and not _below(one.steps, _LANGUAGE):
             yield _at(one, "out_of_reach", f"{'.'.join(one.steps)} cannot be imported")
@@ -108,11 +113,8 @@ def _overreach(tokens: Sequence[source.Token], slug: str) -> Iterator[Problem]:
         if one.steps == ("input",) or one.steps[0] != "input":
             message = "a policy may replace single fields of input (`with input.request.action as …`) and nothing else"
             yield Problem("", word.line, word.column, "out_of_reach", message)
-    for index, token in enumerate(tokens):
-        if token.text == "package" and index and tokens[index - 1].line < token.line:
-            yield Problem("", token.line, token.column, "second_package", "a policy has one package")
-        speaks = speaks or token.text in {"verdicts", "filesystem_roots"}
-    if not speaks:
+    yield from further_packages(tokens)
+    if not any(token.text in {"verdicts", "filesystem_roots"} for token in tokens):
         yield Problem("", 1, 1, "silent", "a policy contributes `verdicts` (or `filesystem_roots`); this one does not")
 
 

@@ -6,12 +6,14 @@ named by file and rule, and the command ends with 1.
 
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.decision.rego import EvaluationError, RegoError, compile_modules, load
+from apps.decision.rego import EvaluationError, Limits, RegoError, Undefined, compile_modules, load
+from apps.decision.types import JSON
 
 FOLDER = Path(__file__).resolve().parents[2] / "policies"
 _PACKAGE = re.compile(r"^package\s+([\w.]+)", re.MULTILINE)
@@ -40,25 +42,38 @@ def run(folder: Path = FOLDER) -> Iterator[Outcome]:
             yield from outcomes
 
 
-def _run_file(base: Mapping[str, str], name: str, text: str) -> Iterator[Outcome]:
+def rules_of(text: str) -> list[str]:
+    """The names of the tests in a module."""
+    return list(dict.fromkeys(_TEST.findall(text)))
+
+
+def run_module(base: Mapping[str, str], name: str, text: str, limits: Limits, seconds: float) -> Iterator[Outcome]:
+    """Run one module's tests, all together in that time. Raises RegoError when it does not compile with the base."""
     package = _PACKAGE.search(text)
-    rules = list(dict.fromkeys(_TEST.findall(text)))
-    if package is None or not rules:
+    entrypoints = {rule: f"data.{package.group(1)}.{rule}" for rule in rules_of(text)} if package else {}
+    if not entrypoints:
         yield Outcome(name, "", "has no package or no tests")
         return
-    entrypoints = [f"data.{package.group(1)}.{rule}" for rule in rules]
-    try:
-        program = load(compile_modules({**base, name: text}, entrypoints))
-    except RegoError as error:
-        yield Outcome(name, "", error.detail)
-        return
-    for rule, entrypoint in zip(rules, entrypoints, strict=True):
+    program = load(compile_modules({**base, name: text}, list(entrypoints.values()), limits=limits))
+    end = time.monotonic() + seconds
+    for rule, entrypoint in entrypoints.items():
         try:
-            answer = program.evaluate(entrypoint)
-            problem = "" if answer is True else f"is {answer!r}, not true"
+            answer = program.evaluate(entrypoint, max_seconds=max(0.0, end - time.monotonic()))
+            problem = "" if answer is True else f"is {_shown(answer)}, not true"
         except EvaluationError as error:
             problem = error.detail
         yield Outcome(name, rule, problem)
+
+
+def _run_file(base: Mapping[str, str], name: str, text: str) -> Iterator[Outcome]:
+    try:
+        yield from run_module(base, name, text, Limits(), 60.0)
+    except RegoError as error:
+        yield Outcome(name, "", error.detail)
+
+
+def _shown(answer: JSON | Undefined) -> str:
+    return "undefined" if isinstance(answer, Undefined) else repr(answer)[:200]
 
 
 def main(arguments: list[str]) -> int:

@@ -31,7 +31,7 @@ from apps.policies import assembly, opa, plans
 from apps.policies.assembly import Source
 from apps.policies.authorizer import ProgramAuthorizer, refuse
 from apps.policies.models import DlpPattern, DlpSetting
-from apps.policies.services import limits
+from apps.policies.services import comparisons, limits
 from apps.policies.services.dlp import as_custom
 from apps.policies.services.policies import active_sources
 from apps.tenants import services as tenants
@@ -54,6 +54,7 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
             changed, own = _dlp()
             decided = human()
             blast_radius, rate_limit = limits.blast_radius(), limits.rate_limit(config)
+            keep_inputs = config.replay_days > 0 or comparisons.shadowing()
         authorize, authorize_async = _authorizers(schema, sources)
     return Rulebook(
         schema=schema,
@@ -73,6 +74,7 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
         human=decided,
         blast_radius=blast_radius,
         rate_limit=rate_limit,
+        keep_inputs=keep_inputs,
     )
 
 

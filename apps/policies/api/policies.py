@@ -15,8 +15,9 @@ from apps.decision.errors import BadInput, NotFound
 from apps.decision.types import Verdict
 from apps.policies import base, services
 from apps.policies.models import Policy, PolicyVersion
+from apps.policies.permissions import NEEDS, Act
 from apps.tenants.api import KeysetPage
-from apps.tenants.roles import Role, actor_of, at_least
+from apps.tenants.roles import actor_of, at_least
 
 
 class PolicySerializer(serializers.ModelSerializer[Policy]):
@@ -111,7 +112,7 @@ class AuthorView(APIView):
     """Viewers read, policy authors write."""
 
     def get_permissions(self) -> list[BasePermission]:
-        return [at_least(Role.VIEWER if self.request.method == "GET" else Role.POLICY_AUTHOR)()]
+        return [at_least(NEEDS[Act.READ if self.request.method == "GET" else Act.WRITE])()]
 
 
 class PoliciesView(AuthorView):

@@ -10,8 +10,6 @@ from apps.audit.ids import new_id
 from apps.policies.models.change import PolicyChangeRequest
 from apps.policies.models.policy import Policy, PolicyVersion
 
-_COUNT = {"default": 0, "editable": False}
-
 
 class Comparison(models.Model):
     """`cursor` is the last input that is in the counts; whoever holds the lease goes on from there."""
@@ -49,16 +47,16 @@ class Comparison(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     started_at = models.DateTimeField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True, editable=False)
-    cursor = models.BigIntegerField(**_COUNT)
+    cursor = models.BigIntegerField(default=0, editable=False)
     last_seq = models.BigIntegerField(null=True, editable=False)
     total = models.BigIntegerField(null=True, editable=False)
-    done = models.BigIntegerField(**_COUNT)
-    flips = models.BigIntegerField(**_COUNT)
-    masked = models.BigIntegerField(**_COUNT)
-    unreadable = models.BigIntegerField(**_COUNT)
-    drifted = models.BigIntegerField(**_COUNT)
-    errors_before = models.BigIntegerField(**_COUNT)
-    errors_after = models.BigIntegerField(**_COUNT)
+    done = models.BigIntegerField(default=0, editable=False)
+    flips = models.BigIntegerField(default=0, editable=False)
+    masked = models.BigIntegerField(default=0, editable=False)
+    unreadable = models.BigIntegerField(default=0, editable=False)
+    drifted = models.BigIntegerField(default=0, editable=False)
+    errors_before = models.BigIntegerField(default=0, editable=False)
+    errors_after = models.BigIntegerField(default=0, editable=False)
     totals = models.JSONField(default=dict, editable=False)  # {"allow": {"allow": n, "deny": n, …}, …}: before, after
     busy_seconds = models.FloatField(default=0.0, editable=False)
     problem = models.TextField(blank=True, editable=False)

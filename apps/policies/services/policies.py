@@ -7,6 +7,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from apps.audit import services as audit
 from apps.decision.errors import BadInput, Conflict, NotFound
@@ -15,7 +16,8 @@ from apps.decision.types import JSON, Ruling
 from apps.policies import checking, plans
 from apps.policies.assembly import Source
 from apps.policies.authorizer import ProgramAuthorizer
-from apps.policies.models import Policy, PolicyVersion
+from apps.policies.models import Comparison, Policy, PolicyChangeRequest, PolicyVersion
+from apps.policies.services import comparisons, tenant
 
 MAX_POLICIES = 1_000
 MAX_VERSIONS = 1_000
@@ -39,9 +41,9 @@ def create(*, name: str, content: str, actor: str, description: str = "") -> Pol
         raise Conflict(f"A tenant may have {MAX_POLICIES} policies.", code="too_many_policies")
     checking.check(content, slug)
     policy = Policy(name=name, slug=slug, description=description)
-    _clean(policy)
+    clean(policy)
     policy.save(force_insert=True)
-    version = _add_version(policy, content, actor)
+    version = add_version(policy, content, actor)
     audit.record(EventKind.POLICY_CREATED, actor=actor, policy_id=slug, extra=_facts(policy, version))
     return policy
 
@@ -49,13 +51,13 @@ def create(*, name: str, content: str, actor: str, description: str = "") -> Pol
 @transaction.atomic
 def update(policy_id: UUID, *, actor: str, name: str | None = None, description: str | None = None) -> Policy:
     """New words for people; what the policy says stays."""
-    policy = _locked(policy_id)
+    policy = locked(policy_id)
     before = (policy.name, policy.description)
     policy.name = policy.name if name is None else name
     policy.description = policy.description if description is None else description
     if before == (policy.name, policy.description):
         return policy
-    _clean(policy)
+    clean(policy)
     policy.save()
     audit.record(EventKind.POLICY_UPDATED, actor=actor, policy_id=policy.slug, extra=_facts(policy, None))
     return policy
@@ -64,14 +66,14 @@ def update(policy_id: UUID, *, actor: str, name: str | None = None, description:
 @transaction.atomic
 def save_version(policy_id: UUID, *, content: str, actor: str) -> PolicyVersion:
     """A further version; it takes effect when it is activated. The newest version's own content makes none."""
-    policy = _locked(policy_id)
+    policy = locked(policy_id)
     newest = policy.versions.order_by("-number").first()
-    if newest is not None and newest.digest == _digest(content):
+    if newest is not None and newest.digest == digest_of(content):
         return newest
     if newest is not None and newest.number >= MAX_VERSIONS:
         raise Conflict(f"A policy may have {MAX_VERSIONS} versions.", code="too_many_versions")
     checking.check(content, policy.slug)
-    version = _add_version(policy, content, actor)
+    version = add_version(policy, content, actor)
     policy.save(update_fields=["updated_at"])
     audit.record(EventKind.POLICY_UPDATED, actor=actor, policy_id=policy.slug, extra=_facts(policy, version))
     return version
@@ -80,28 +82,43 @@ def save_version(policy_id: UUID, *, content: str, actor: str) -> PolicyVersion:
 @transaction.atomic
 def activate(policy_id: UUID, *, actor: str, number: int | None = None) -> Policy:
     """Let a version (the newest by default) take part in decisions, from the very next one."""
-    policy = _locked(policy_id)
-    version = version_of(policy, number)
-    others = [one for one in active_sources() if one.slug != policy.slug]
-    plans.prepare([*others, Source(policy.slug, version.content)])
-    policy.status = Policy.Status.ACTIVE
-    policy.active_version = version
-    policy.save()
-    audit.record(EventKind.POLICY_ACTIVATED, actor=actor, policy_id=policy.slug, extra=_facts(policy, version))
-    return policy
+    tenant.refuse_unapproved()
+    policy = locked(policy_id)
+    return put_in_effect(policy, version_of(policy, number), actor=actor)
 
 
 @transaction.atomic
 def archive(policy_id: UUID, *, actor: str) -> Policy:
     """Take a policy out of effect. It can be activated again."""
-    policy = _locked(policy_id)
-    if policy.status == Policy.Status.ARCHIVED:
-        return policy
-    plans.prepare([one for one in active_sources() if one.slug != policy.slug])
+    tenant.refuse_unapproved()
+    policy = locked(policy_id)
+    return policy if policy.status == Policy.Status.ARCHIVED else take_out_of_effect(policy, actor=actor)
+
+
+def put_in_effect(policy: Policy, version: PolicyVersion, *, actor: str, change: UUID | None = None) -> Policy:
+    """For callers that hold the policy's row and have asked whether this may be. `change` is what was approved."""
+    plans.prepare(with_candidate(policy.slug, version.content))
+    moved = policy.active_version_id != version.pk
+    policy.status = Policy.Status.ACTIVE
+    policy.active_version = version
+    policy.save()
+    extra = _facts(policy, version) | (_supersede(policy, change) if moved else {})
+    if Comparison.objects.filter(
+        policy=policy, version=version
+    ).exists():  # from shadow into effect: nothing is left to compare
+        comparisons.stop_shadow(policy, actor=actor)
+    audit.record(EventKind.POLICY_ACTIVATED, actor=actor, policy_id=policy.slug, extra=extra)
+    return policy
+
+
+def take_out_of_effect(policy: Policy, *, actor: str, change: UUID | None = None) -> Policy:
+    """As above, the other way."""
+    plans.prepare(with_candidate(policy.slug, None))
     policy.status = Policy.Status.ARCHIVED
     policy.active_version = None
     policy.save()
-    audit.record(EventKind.POLICY_ARCHIVED, actor=actor, policy_id=policy.slug, extra=_facts(policy, None))
+    extra = _facts(policy, None) | _supersede(policy, change)
+    audit.record(EventKind.POLICY_ARCHIVED, actor=actor, policy_id=policy.slug, extra=extra)
     return policy
 
 
@@ -113,9 +130,8 @@ def try_out(policy_id: UUID, *, document: JSON, number: int | None = None, conte
     version = version_of(policy, number)
     if content is not None:
         checking.check(content, policy.slug)
-        version = PolicyVersion(policy=policy, number=0, content=content, digest=_digest(content))
-    others = [one for one in active_sources() if one.slug != policy.slug]
-    program = plans.program_once([*others, Source(policy.slug, version.content)])
+        version = PolicyVersion(policy=policy, number=0, content=content, digest=digest_of(content))
+    program = plans.program_once(with_candidate(policy.slug, version.content))
     return Tried(version, ProgramAuthorizer(program)(document))
 
 
@@ -133,21 +149,27 @@ def active_sources() -> list[Source]:
     return [Source(slug, content) for slug, content in rows.values_list("slug", "active_version__content")]
 
 
-def _add_version(policy: Policy, content: str, actor: str) -> PolicyVersion:
+def with_candidate(slug: str, content: str | None) -> list[Source]:
+    """What would take part in decisions with this content; None is without the policy."""
+    others = [one for one in active_sources() if one.slug != slug]
+    return others if content is None else [*others, Source(slug, content)]
+
+
+def add_version(policy: Policy, content: str, actor: str) -> PolicyVersion:
     last = policy.versions.aggregate(last=Max("number"))["last"] or 0
     return PolicyVersion.objects.create(
-        policy=policy, number=last + 1, content=content, digest=_digest(content), author=actor[:200]
+        policy=policy, number=last + 1, content=content, digest=digest_of(content), author=actor[:200]
     )
 
 
-def _locked(policy_id: UUID) -> Policy:
+def locked(policy_id: UUID) -> Policy:
     policy = Policy.objects.select_for_update().filter(pk=policy_id).first()
     if policy is None:
         raise NotFound("There is no such policy.")
     return policy
 
 
-def _clean(policy: Policy) -> None:
+def clean(policy: Policy) -> None:
     try:
         policy.full_clean(validate_unique=False)
     except ValidationError as error:
@@ -155,8 +177,17 @@ def _clean(policy: Policy) -> None:
         raise BadInput("The policy is not valid.", fields=fields) from None
 
 
-def _digest(content: str) -> str:
+def digest_of(content: str) -> str:
     return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _supersede(policy: Policy, applied: UUID | None) -> dict[str, JSON]:
+    """What was written over something else cannot be approved any more."""
+    rows = PolicyChangeRequest.objects.filter(slug=policy.slug, status=PolicyChangeRequest.Status.OPEN)
+    found = sorted(str(one) for one in (rows.exclude(pk=applied) if applied else rows).values_list("pk", flat=True))
+    rows.filter(pk__in=found).update(status=PolicyChangeRequest.Status.SUPERSEDED, decided_at=timezone.now())
+    facts: dict[str, JSON] = {"superseded": found} if found else {}
+    return facts | ({"change": str(applied)} if applied else {})
 
 
 def _facts(policy: Policy, version: PolicyVersion | None) -> dict[str, JSON]:
