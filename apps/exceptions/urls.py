@@ -1,6 +1,26 @@
-"""This room's REST addresses, below `/api/v1/`. Each noun has its own file; its lines stand together here."""
+"""This room's REST addresses, below `/api/v1/`; the lines of a noun stand together."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-# One block of lines per noun: escalations, hooks, kill switch, exceptions.
-urlpatterns: list[URLPattern] = []
+from apps.exceptions.api import escalations, hooks, kill_switch
+
+urlpatterns = [
+    path("escalations", escalations.EscalationsView.as_view(), name="escalations"),
+    path("escalations/<uuid:escalation_id>", escalations.EscalationView.as_view(), name="escalation"),
+    path("escalations/<uuid:escalation_id>/resolve", escalations.ResolveView.as_view(), name="escalation-resolve"),
+    path("admin/escalations", escalations.EscalationSettingView.as_view(), name="escalation-settings"),
+    path("admin/killswitch", kill_switch.KillSwitchView.as_view(), name="killswitch"),
+    path("notification-hooks", hooks.HooksView.as_view(), name="notification-hooks"),
+    path("notification-hooks/<uuid:hook_id>", hooks.HookView.as_view(), name="notification-hook"),
+    path("notification-hooks/<uuid:hook_id>/test", hooks.HookTestView.as_view(), name="notification-hook-test"),
+    path(
+        "notification-hooks/<uuid:hook_id>/rotate-secret",
+        hooks.RotateHookSecretView.as_view(),
+        name="notification-hook-rotate-secret",
+    ),
+    path(
+        "notification-hooks/<uuid:hook_id>/deliveries",
+        hooks.DeliveriesView.as_view(),
+        name="notification-hook-deliveries",
+    ),
+]

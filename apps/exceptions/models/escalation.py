@@ -1,6 +1,7 @@
 """An escalation: one exact call that waits for a person, and what the person said."""
 
-from typing import ClassVar
+from datetime import datetime
+from typing import ClassVar, Self
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -26,6 +27,24 @@ class Resolution(models.TextChoices):
     ALLOW_SANITIZED = "allow_sanitized", "allow sanitized"
     ALLOW_ORIGINAL = "allow_original", "allow original"
     BLOCK = "block", "block"
+
+
+class EscalationQuerySet(models.QuerySet["Escalation"]):
+    def of_status(self, status: str, now: datetime) -> Self:
+        """Those that have this status at this time, as `Escalation.status_at` says it of one."""
+        waiting = models.Q(status=EscalationStatus.PENDING, expires_at__gt=now)
+        usable = models.Q(status=EscalationStatus.APPROVED, usable_until__gt=now)
+        match status:
+            case EscalationStatus.PENDING:
+                return self.filter(waiting)
+            case EscalationStatus.APPROVED:
+                return self.filter(usable)
+            case EscalationStatus.EXPIRED:
+                over = models.Q(status=EscalationStatus.PENDING, expires_at__lte=now)
+                unused = models.Q(status=EscalationStatus.APPROVED, usable_until__lte=now)
+                return self.filter(models.Q(status=EscalationStatus.EXPIRED) | over | unused)
+            case _:
+                return self.filter(status=status)
 
 
 class Escalation(models.Model):
@@ -75,6 +94,8 @@ class Escalation(models.Model):
     used_at = models.DateTimeField(null=True, editable=False)
     used_event_id = models.UUIDField(null=True, editable=False)  # the decision it allowed
 
+    objects = EscalationQuerySet.as_manager()
+
     class Meta:
         ordering: ClassVar = ["-created_at", "-id"]
         constraints: ClassVar = [
@@ -91,6 +112,21 @@ class Escalation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.tool_name or self.method} by {self.agent_name}"
+
+    def status_at(self, now: datetime) -> EscalationStatus:
+        """What is over is expired, whether or not a task has been by to write it down."""
+        until = {EscalationStatus.PENDING: self.expires_at, EscalationStatus.APPROVED: self.usable_until}
+        status = EscalationStatus(self.status)
+        if status not in until:
+            return status
+        end = until[status]
+        return status if end is not None and end > now else EscalationStatus.EXPIRED
+
+    def seconds_left(self, now: datetime) -> int | None:
+        """How long a person may still decide; None when nobody is asked any more."""
+        if self.status_at(now) is not EscalationStatus.PENDING:
+            return None
+        return int((self.expires_at - now).total_seconds())
 
 
 _TIMEOUT = (MinValueValidator(30), MaxValueValidator(7 * 86_400))

@@ -22,6 +22,8 @@ def shown(arguments: JSON) -> JSON:
     if len(data) > MAX_BYTES:
         return {"truncated": True, "bytes": len(data), "beginning": data[:MAX_BYTES].decode(errors="ignore")}
     value = orjson.loads(text)
+    if value is None:  # which a JSON column cannot tell from nothing at all
+        return {}
     return _without_nul(value) if _ESCAPED_NUL in text else value
 
 

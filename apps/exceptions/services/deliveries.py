@@ -21,7 +21,7 @@ from apps.exceptions.services import hooks
 from apps.tenants.context import current_schema
 
 ATTEMPTS: Final = 6
-FIRST_PAUSE: Final = timedelta(seconds=10)  # then four times as long each time: ten seconds, … the last 43 minutes
+FIRST_PAUSE: Final = 10.0  # seconds, then four times as long each time: ten seconds, … the last 43 minutes
 CLAIM: Final = timedelta(seconds=60)
 PER_HOOK: Final = 4  # of one batch, so that a hook that does not answer holds up itself alone
 _chance = secrets.SystemRandom()
@@ -92,7 +92,7 @@ def note(outcomes: Iterable[Outcome]) -> None:
 
 def pause(attempts: int) -> timedelta:
     """How long to wait after so many attempts; a fifth is chance, so that what failed together does not return so."""
-    return FIRST_PAUSE * 4 ** (attempts - 1) * _chance.uniform(0.8, 1.2)
+    return timedelta(seconds=FIRST_PAUSE * 4 ** (attempts - 1) * _chance.uniform(0.8, 1.2))
 
 
 @transaction.atomic

@@ -96,13 +96,12 @@ def use(escalation_id: str, binding: str, entry: Entry, document: bytes | None =
     was engaged after it; Outdated when the rules have moved since the call was judged.
     """
     now = timezone.now()
-    row = Escalation.objects.select_for_update().filter(pk=audit.entry_id(escalation_id)).first()
+    known = audit.entry_id(escalation_id)
+    row = Escalation.objects.select_for_update().filter(pk=known).first() if known else None
     if (
         row is None
-        or row.status != EscalationStatus.APPROVED
+        or row.status_at(now) is not EscalationStatus.APPROVED
         or row.binding != binding
-        or row.usable_until is None
-        or row.usable_until <= now
         or _stopped_since(row, now)
     ):
         raise Conflict("This approval cannot be used for this call.", code="approval_not_usable")
@@ -205,14 +204,9 @@ def _opened(asked: Asked, entry: Entry, now: datetime) -> Escalation:
 
 
 def _held(row: Escalation, now: datetime) -> Held:
-    status = row.status
-    if status == EscalationStatus.PENDING and row.expires_at <= now:
-        status = EscalationStatus.EXPIRED
-    if status == EscalationStatus.APPROVED and (row.usable_until is None or row.usable_until <= now):
-        status = EscalationStatus.EXPIRED
     return Held(
         id=str(row.id),
-        status=str(status),
+        status=row.status_at(now).value,
         expires_at=row.expires_at,
         usable_until=row.usable_until,
         resolution=row.resolution,

@@ -97,7 +97,7 @@ def remove_hook(hook_id: UUID, *, actor: str) -> None:
 
 
 @transaction.atomic
-def test_hook(hook_id: UUID, *, actor: str) -> Delivery:
+def send_test(hook_id: UUID, *, actor: str) -> Delivery:
     """Write one message to this hook alone, whatever kinds it wants."""
     hook = _locked(hook_id)
     if not hook.enabled:

@@ -36,7 +36,7 @@ def resolve(escalation_id: UUID, *, resolution: str, actor: str, note: str = "")
     now = timezone.now()
     if row.resolved_at is not None:
         raise Conflict(f"{row.resolved_by} has resolved this already: {row.resolution}.", code="already_resolved")
-    if row.status != EscalationStatus.PENDING or row.expires_at <= now:
+    if row.status_at(now) is not EscalationStatus.PENDING:
         raise Conflict("The time to resolve this is over.", code="escalation_expired")
     note = clean(note.strip())
     _check(row, resolution, note)

@@ -1,0 +1,85 @@
+"""What an approval is bound to: whatever differs, the digest differs."""
+
+from dataclasses import replace
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apps.decision.approvals import binding
+from apps.decision.types import (
+    Action,
+    Agent,
+    Call,
+    Caller,
+    Effect,
+    Facts,
+    PayloadMode,
+    Requester,
+    Rulebook,
+    Ruling,
+    Server,
+)
+
+Bound = tuple[str, ...]
+NAMES = 11
+
+
+def digest(bound: Bound) -> str:
+    """The binding of a call that has these words in the places that count."""
+    schema, agent_id, requester, channel, verified, server, method, tool, input_hash, tool_digest, rules = bound
+    agent = Agent(agent_id, "reader", "active", (), (), "low")
+    book = Rulebook(
+        schema, 7, "", (), {}, {}, {}, frozenset(), lambda _: Ruling(Effect.DENY, "", ""), lambda _: (),
+        PayloadMode.METADATA_ONLY, 60, rules=rules,
+    )  # fmt: skip
+    facts = Facts(
+        book, Caller(agent, "s"), Server(server, "generic", "http", True), Requester(requester, channel, bool(verified))
+    )
+    call = Call(server, method, tool, Action.READ, "", "generic", 1, {}, input_hash)
+    return binding(call, facts, tool_digest)
+
+
+words = st.text(st.characters(codec=None), max_size=6)  # half characters and NUL included
+bound = st.tuples(*[words] * 4, st.sampled_from(["", "verified"]), *[words] * (NAMES - 5))
+
+
+@given(bound, bound)
+def test_it_differs_whenever_anything_differs(one: Bound, other: Bound) -> None:
+    assert (digest(one) == digest(other)) == (one == other)
+
+
+@given(bound, st.integers(0, NAMES - 2))
+def test_it_keeps_neighbours_apart(words: Bound, place: int) -> None:
+    """What stands at the end of one word does not count as the beginning of the next."""
+    moved = list(words)
+    moved[place], moved[place + 1] = words[place] + words[place + 1], ""
+    if place not in {3, 4}:  # `verified` is no free word
+        assert (digest(tuple(moved)) == digest(words)) == (tuple(moved) == words)
+
+
+@given(bound)
+def test_it_is_a_digest_that_stays_the_same(words: Bound) -> None:
+    assert digest(words) == digest(words)
+    assert len(digest(words)) == 64
+    assert int(digest(words), 16) >= 0
+
+
+def test_it_does_not_depend_on_what_may_change_in_between() -> None:
+    """A new session, a newer version of the same rules, and what judging found out are judged again, not bound."""
+    agent = Agent("a", "reader", "active", ("x",), (), "low")
+    book: dict[str, Any] = {
+        "schema": "t_a", "version": 7, "issuer": "", "audiences": (), "keys": {}, "agents": {}, "servers": {},
+        "revoked_sessions": frozenset(), "authorize": lambda _: Ruling(Effect.DENY, "", ""), "scan_dlp": lambda _: (),
+        "payload_mode": PayloadMode.METADATA_ONLY, "max_rpm_per_agent": 60, "rules": "r",
+    }  # fmt: skip
+    server = Server("files", "filesystem", "http", True)
+    facts = Facts(Rulebook(**book), Caller(agent, "s"), server, Requester("mira"))
+    call = Call("files", "tools/call", "read", Action.READ, "/a", "filesystem", 1, {"path": "/a"}, "h")
+    same = replace(
+        facts,
+        book=Rulebook(**{**book, "version": 8, "revoked_sessions": frozenset({"s"})}),
+        caller=Caller(replace(agent, roles=(), risk_tier="high"), "s2"),
+        calls_in_window=9,
+    )
+    assert binding(call, facts, "d") == binding(call, same, "d")
