@@ -160,7 +160,7 @@ def standing_part(
     if mcp_session:
         keys.append(mcp_session_key(schema, mcp_session))
     limits = (version, allowed.calls, allowed.window_us, allowed.concurrent)
-    parts = ("EVALSHA", _SHA, len(keys), *keys, *limits, *more)
+    parts: tuple[str | int, ...] = ("EVALSHA", _SHA, len(keys), *keys, *limits, *more)
     _, _, rest = encoded(*parts).partition(b"\r\n")
     return b"*%d\r\n%b" % (len(parts) + 4, rest)
 
