@@ -2,7 +2,9 @@
 
 from uuid import UUID
 
+from apps.decision.chain import text_of_time
 from apps.decision.types import JSON, Decision, Effect
+from apps.exceptions.services.escalations import Held
 from apps.gateway.errors import DENIED
 from apps.gateway.messages import INVALID_PARAMS, METHOD_NOT_FOUND, Message, dumps, error_body, result_body
 from apps.gateway.methods import Method, Refusal
@@ -13,25 +15,52 @@ DECISION_KEY = "behavry/decision"
 STATUS_OF_CODE = {-32700: 400, -32600: 400, -32602: 400, -32020: 400, -32021: 400, -32022: 400, -32601: 404}
 
 
-def account(decision: Decision, event_id: UUID) -> dict[str, JSON]:
-    """The four facts every refusal carries."""
-    return {
+# For a model to read: what the caller has to do, and what it need not try.
+RETRY = "Repeat the identical call once it is approved; with other arguments it needs another approval."
+
+
+def account(decision: Decision, event_id: UUID, held: Held | None = None) -> dict[str, JSON]:
+    """The four facts every refusal carries, and the escalation where there is one."""
+    facts: dict[str, JSON] = {
         "decision": decision.effect.value,
         "reason": decision.reason,
         "policy": decision.policy,
         "event_id": str(event_id),
     }
+    if held is not None and held.id:
+        facts |= {"escalation": held.id, "status": held.status}
+        if held.status == "pending":
+            facts |= {"expires_at": text_of_time(held.expires_at), "retry": RETRY}
+    return facts
 
 
-def refusal(message: Message, method: Method, decision: Decision, event_id: UUID) -> dict[str, JSON]:
-    facts = account(decision, event_id)
-    verb = "needs approval" if decision.effect is Effect.ESCALATE else "denied"
-    sentence = f"Call {verb} by {decision.policy or decision.stage}: {decision.reason}"
+def refusal(
+    message: Message, method: Method, decision: Decision, event_id: UUID, held: Held | None = None
+) -> dict[str, JSON]:
+    facts = account(decision, event_id, held)
+    sentence = _sentence(decision, held)
     if method.refusal is Refusal.TOOL_RESULT:
         content = [{"type": "text", "text": sentence}, {"type": "text", "text": dumps(facts).decode()}]
         result = {"content": content, "isError": True, "resultType": "complete", "_meta": {DECISION_KEY: facts}}
         return result_body(message.id, result)
     return error_body(message.id, DENIED, sentence, facts)
+
+
+def input_required(
+    message: Message, decision: Decision, event_id: UUID, held: Held, request_state: str
+) -> dict[str, JSON]:
+    """Of the stateless revision: nothing is asked of the client but to come again with this state."""
+    meta = {DECISION_KEY: account(decision, event_id, held)}
+    return result_body(message.id, {"resultType": "input_required", "requestState": request_state, "_meta": meta})
+
+
+def _sentence(decision: Decision, held: Held | None) -> str:
+    if decision.effect is not Effect.ESCALATE:
+        return f"Call denied by {decision.policy or decision.stage}: {decision.reason}"
+    sentence = f"Call needs approval by {decision.policy or decision.stage}: {decision.reason}"
+    if held is None:
+        return sentence
+    return f"{sentence}. It waits for a person until {text_of_time(held.expires_at)} (escalation {held.id}). {RETRY}"
 
 
 def unknown(message: Message, name: str) -> dict[str, JSON]:

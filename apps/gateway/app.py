@@ -108,6 +108,7 @@ class _Parts:
             self._reaper.cancel()
             with suppress(asyncio.CancelledError):
                 await self._reaper
+        await self.exchanges.close()
         await self.upstreams.close()
         await self.io.close()
 

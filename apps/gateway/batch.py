@@ -4,8 +4,10 @@ Upstreams get single messages, since later revisions know no others.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 
-from apps.decision.errors import AppError
+from apps.decision.errors import AppError, RateLimited
 from apps.decision.types import JSON
 from apps.gateway import envelope, wire
 from apps.gateway.context import Request
@@ -37,11 +39,17 @@ class Batches:
         if not requests and not refused:
             await wire.answer(request.send, 202)
             return
+        collector.busy = len(requests)
         async with asyncio.TaskGroup() as group:
             for message in requests:
-                part = _Part(request, self._load, collector)
-                group.create_task(self._exchanges.judge_and_run(request, message, part), name="gateway-batch")
+                group.create_task(self._run(request, message, collector), name="gateway-batch")
         await collector.finish()
+
+    async def _run(self, request: Request, message: Message, collector: "_Collector") -> None:
+        try:
+            await self._exchanges.judge_and_run(request, message, _Part(request, self._load, collector))
+        finally:
+            collector.rest()
 
     def _check(self, request: Request, messages: list[Message]) -> None:
         version = request.session.version if request.session is not None else ""
@@ -56,12 +64,40 @@ class Batches:
 
 
 class _Collector:
-    """Answers in one array; in one stream, as soon as an upstream says more than its answer."""
+    """Answers in one array; in one stream, as soon as there is more than answers, or a wait for a person."""
 
     def __init__(self, request: Request, load: Load) -> None:
         self._relay = Relay(request, load)
         self._request = request
         self._answers: list[bytes] = []
+        self.busy = 0  # messages that neither wait for a person nor are done
+        self._waiting = 0
+        self._place = ExitStack()
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """The batch has one place among the calls, and gives it back when all that is left of it waits."""
+        self._waiting += 1
+        self.rest()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+            self.busy += 1
+            self._place.close()
+
+    def rest(self) -> None:
+        self.busy -= 1
+        if self.busy == 0 and self._waiting:
+            with suppress(RateLimited):  # then it keeps its place
+                self._place.enter_context(self._relay.waiting())
+
+    async def begin(self) -> None:
+        if not self._relay.started:
+            await self._relay.begin()
+            for content in self._answers:
+                await wire.stream(self._request.send, written(content))
+            self._answers.clear()
 
     async def add(self, content: bytes) -> None:
         if self._relay.started:
@@ -70,12 +106,8 @@ class _Collector:
             self._answers.append(content)
 
     async def event(self, message: dict[str, JSON], incoming: Incoming) -> None:
-        started = self._relay.started
+        await self.begin()
         await self._relay.event(message, incoming)
-        if not started:
-            for content in self._answers:
-                await wire.stream(self._request.send, written(content))
-            self._answers.clear()
 
     async def ping(self) -> None:
         await self._relay.ping()
@@ -95,6 +127,19 @@ class _Part(Relay):
     def __init__(self, request: Request, load: Load, collector: _Collector) -> None:
         super().__init__(request, load)
         self._collector = collector
+
+    @property
+    def alone(self) -> bool:
+        return False
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        with self._collector.waiting():
+            yield
+
+    async def begin(self) -> None:
+        self.started = True
+        await self._collector.begin()
 
     async def final(self, content: bytes, status: int, event_id: str | None) -> None:
         await self._collector.add(content)

@@ -1,51 +1,61 @@
-"""One POST: its messages are judged, the allowed ones sent on, and what comes back handed to the client.
+"""One POST: its messages are judged, held where a person must decide, and the allowed ones sent on.
 
-The outcome of every forwarded call is queued for the log before its answer leaves, however the call ended.
+A decision holds for a moment only. Whoever finds it too old, the log or a transport, has nothing sent, and the message
+is judged again by fresh facts.
 """
 
 import asyncio
 import time
-from contextlib import aclosing, suppress
+from typing import Final
 
-from apps.decision.errors import AppError, Unavailable, UpstreamFailed
+from apps.decision.errors import AppError, Conflict, Outdated, RateLimited, Unavailable, UpstreamFailed
 from apps.decision.types import JSON
-from apps.gateway import answers, entries, envelope, param_headers, wire
+from apps.exceptions.services.escalations import Held
+from apps.gateway import answers, entries, request_state, wire
+from apps.gateway.approval import Approvals, Course
 from apps.gateway.context import Request
-from apps.gateway.door import Door
+from apps.gateway.door import Door, Refused
 from apps.gateway.envelope import Era
-from apps.gateway.errors import CallerGone, SessionGone
-from apps.gateway.inbound import passed
+from apps.gateway.errors import CallerGone, UpstreamSlow
+from apps.gateway.forward import CLIENT_GONE, Forwarding
+from apps.gateway.hold import Holds
 from apps.gateway.io import Io
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
 from apps.gateway.messages import Message, ProtocolError, dumps, error_body
-from apps.gateway.methods import Care
-from apps.gateway.param_headers import Catalog
-from apps.gateway.pipeline import Judged, govern
+from apps.gateway.pipeline import Case, Judged, govern
 from apps.gateway.relay import Relay
-from apps.gateway.transports.base import Reply
 from apps.gateway.upstreams import Upstreams
 
-CLIENT_GONE = 499
-CANCEL_GRACE = 2.0
+TRIES: Final = 3
+# The stateless revision knows results that ask a client to come again for these methods only.
+COME_AGAIN: Final = frozenset({"tools/call", "prompts/get", "resources/read"})
+# The answer's headers begin the session, or a client's fallback hangs on it: these two are never held.
+AT_ONCE: Final = frozenset({"initialize", "server/discover"})
+
+SPARE_SECONDS: Final = 30.0  # a wait ends by itself; this is for one that does not
 
 
 class Exchanges:
-    """Belongs to one event loop. Holds nothing of a call but what is needed to cancel it."""
+    """Belongs to one event loop."""
 
     def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load) -> None:
         self._io = io
         self._door = door
-        self._upstreams = upstreams
         self._limits = limits
         self._load = load
-        self._catalog = Catalog()
-        self._running: dict[tuple[str, str, int | str | None], wire.Watch] = {}
+        self._forwarding = Forwarding(io, door, upstreams, limits, load)
+        self._approvals = Approvals(io, self._forwarding.definitions)
+        self.holds = Holds(io, limits)
+
+    async def close(self) -> None:
+        await self.holds.close()
+        await self._forwarding.definitions.close()
 
     async def handle(self, request: Request, message: Message) -> None:
         """Answer the request's client, whatever happens but an error at the door."""
         if message.is_request:
-            await self._request(request, message)
+            await self.judge_and_run(request, message, Relay(request, self._load))
             return
         refusal = await self.one_way(request, message)
         if refusal is None:
@@ -56,240 +66,140 @@ class Exchanges:
     async def judge_and_run(self, request: Request, message: Message, relay: Relay) -> None:
         """A request, from judgement to the last byte of its answer."""
         try:
-            judged = await govern(self._io, request, message)
-        except AppError as error:
-            await relay.fail(message.id, error)
-            return
-        if not judged.allowed:
-            await self._refuse(request, judged, relay)
-            return
-        began = time.perf_counter()
-        key = (request.schema, request.session_id, message.id)
-        try:
-            with wire.Watch(request.receive, self._limits.call_seconds) as watch:
-                self._running[key] = watch
-                reply = await self._act(request, judged)
-                try:
-                    await self._hand_over(request, judged, reply, relay, watch, began)
-                finally:
-                    await reply.close()
+            message, state = request_state.unsealed(request, message)
+            await self._run(request, message, relay, Course(state))
         except CallerGone:
-            self._outcome(request, judged, began, CLIENT_GONE, error="caller_gone")
+            pass  # while it was held, and the log knows
         except ProtocolError as error:
-            self._outcome(request, judged, began, error.status, error="protocol_error")
+            if relay.alone:
+                raise
+            self._note(request, "protocol_error", error.status)
             await relay.answer(error_body(message.id, error.code, error.message, error.data), error.status)
+        except Refused as refused:  # the caller is no longer let in
+            if relay.alone:
+                raise
+            self._note(request, refused.why, refused.error.status)
+            await relay.fail(message.id, refused.error)
         except AppError as error:
-            await self._failed(request, judged, began, relay, error)
-        except asyncio.CancelledError:
-            self._outcome(request, judged, began, CLIENT_GONE, error="gateway_stopped")
-            raise
-        finally:
-            self._running.pop(key, None)
-
-    async def _request(self, request: Request, message: Message) -> None:
-        await self.judge_and_run(request, message, Relay(request, self._load))
-
-    async def _refuse(self, request: Request, judged: Judged, relay: Relay) -> None:
-        if judged.hidden:
-            body = answers.unknown(judged.message, judged.entry.tool_name)
-        else:
-            body = answers.refusal(judged.message, judged.method, judged.decision, judged.entry.id)
-        await relay.answer(body, answers.status_of(body) if request.era is Era.STATELESS else 200)
-
-    async def _act(self, request: Request, judged: Judged) -> Reply:
-        message = judged.message
-        if message.method == "initialize" and request.era is Era.STATEFUL:
-            return await self._upstreams.initialize(request, message, judged.params)
-        extra: dict[str, str] = {}
-        if request.era is Era.STATELESS and message.method == "tools/call":
-            extra = await self._param_headers(request, judged)
-        return await self._upstreams.ask(request, message, judged.params, extra)
-
-    async def _param_headers(self, request: Request, judged: Judged) -> dict[str, str]:
-        message, server = judged.message, request.facts.server
-        if not message.params.get("arguments") and not any(
-            name.startswith(envelope.PARAM_PREFIX) for name in request.headers
-        ):
-            return {}
-
-        async def list_tools(cursor: str) -> dict[str, JSON]:
-            return await self._list_tools(request, message, cursor)
-
-        mirrors = await self._catalog.mirrors(request.schema, server.name, judged.entry.tool_name, list_tools)
-        return param_headers.checked(mirrors, message, request.headers) if mirrors is not None else {}
-
-    async def _list_tools(self, request: Request, message: Message, cursor: str) -> dict[str, JSON]:
-        """The gateway's own question, in the envelope of the call that raised it; in the log like any other."""
-        asking = Message("behavry-catalog", "tools/list", {"_meta": dict(message.params["_meta"])})
-        asking.params["_meta"].pop("progressToken", None)
-        if cursor:
-            asking.params["cursor"] = cursor
-        await self._io.record(request.schema, entries.message_entry(request, "tools/list", direction="to_server"))
-        reply = await self._upstreams.ask(request, asking, asking.params, {})
-        try:
-            final = reply.message
-            if reply.stream is not None:
-                async for incoming in reply.stream:
-                    if incoming.message is not None and "method" not in incoming.message:
-                        final = incoming.message
-                        break
-        finally:
-            await reply.close()
-        result = final.get("result") if final is not None else None
-        return result if isinstance(result, dict) else {}
-
-    async def _hand_over(
-        self, request: Request, judged: Judged, reply: Reply, relay: Relay, watch: wire.Watch, began: float
-    ) -> None:
-        message = judged.message
-        if message.method == "initialize" and request.session_id:
-            final = await _final_of(reply)
-            if final is None:
-                raise UpstreamFailed("The backend did not answer the request", code="upstream_no_answer")
-            await self._opened(request, reply, final)
-            await self._finish(request, judged, final, reply, relay, began)
-            return
-        if reply.message is not None:
-            await self._finish(request, judged, reply.message, reply, relay, began)
-            return
-        if reply.stream is None:
-            raise UpstreamFailed("The backend did not answer the request", code="upstream_no_answer")
-        known = self._catalog.knows(request.schema, request.facts.server.name, judged.entry.tool_name)
-        relay.prompt = known or message.method != "tools/call"
-        if message.method == "subscriptions/listen":
-            with self._load.as_stream():
-                await self._pass_on(request, judged, reply, relay, watch, began)
-        else:
-            await self._pass_on(request, judged, reply, relay, watch, began)
-
-    async def _pass_on(
-        self, request: Request, judged: Judged, reply: Reply, relay: Relay, watch: wire.Watch, began: float
-    ) -> None:
-        assert reply.stream is not None
-        listening = judged.message.method == "subscriptions/listen"
-        async with aclosing(relay.pulses(reply.stream)) as pulses:
-            async for incoming in pulses:
-                if relay.started:
-                    watch.allow(self._limits.stream_seconds)
-                if listening and not await self._door.still_open(request):
-                    break
-                if incoming is None:
-                    await relay.ping()
-                elif incoming.message is None:
-                    await relay.mark(incoming)
-                elif "method" in incoming.message:
-                    watch.allow(self._limits.stream_seconds)
-                    await relay.event(await passed(self._io, request, judged, incoming.message), incoming)
-                else:
-                    await self._finish(request, judged, incoming.message, reply, relay, began, incoming.event_id)
-                    return
-                reply.keep = relay.started
-        self._outcome(request, judged, began, 200, error="stream_ended")
-        await relay.end()
-
-    async def _finish(
-        self,
-        request: Request,
-        judged: Judged,
-        message: dict[str, JSON],
-        reply: Reply,
-        relay: Relay,
-        began: float,
-        event_id: str | None = None,
-    ) -> None:
-        if judged.message.method == "tools/list":
-            self._catalog.learn(request.schema, request.facts.server.name, message.get("result"))
-        body = await passed(self._io, request, judged, message)
-        status = answers.status_of(body) if request.era is Era.STATELESS else reply.status
-        if request.era is Era.STATEFUL and status != 200 and answers.is_unknown_tool(judged.message, body):
-            status = 200  # whatever this backend says: a hidden tool is answered for with 200
-        content = dumps(body)
-        error, result = body.get("error"), body.get("result")
-        is_error = error is not None or (isinstance(result, dict) and result.get("isError") is True)
-        text = f"rpc_error {error.get('code')}" if isinstance(error, dict) else ""
-        await self._outcome_before_answer(
-            request, judged, began, status, size=len(content), is_error=is_error, error=text
-        )
-        await relay.final(content, status, event_id)
-
-    async def _opened(self, request: Request, reply: Reply, final: dict[str, JSON]) -> None:
-        """A session exists once the upstream has said yes and Redis knows of it."""
-        result = final.get("result")
-        if not isinstance(result, dict):
-            await self._abandon(request)
-            return
-        version = result.get("protocolVersion")
-        try:
-            await self._upstreams.remember(request, reply.session, version if isinstance(version, str) else "")
-        except BaseException:
-            await self._abandon(request)
-            raise
-
-    async def _abandon(self, request: Request) -> None:
-        if request.facts.server.transport == "stdio":
-            await self._upstreams.stdio.end(request.place())
-        request.session_id = ""
-
-    async def _failed(self, request: Request, judged: Judged, began: float, relay: Relay, error: AppError) -> None:
-        message = judged.message
-        self._outcome(request, judged, began, error.status, error=error.code)
-        if isinstance(error, SessionGone) and request.session_id and message.method != "initialize":
-            with suppress(Unavailable):  # it expires by itself
-                await self._io.forget_session(request.schema, request.session_id)
-        if message.method == "server/discover" and not relay.started:
-            await relay.answer(answers.no_discovery(message), 404)
-            return
-        await relay.fail(message.id, error)
+            if isinstance(error, UpstreamFailed):  # asked for the tool's definition, for a person to look at
+                self._note(request, error.code, error.status)
+            await relay.fail(message.id, error)
 
     async def one_way(self, request: Request, message: Message) -> dict[str, JSON] | None:
         """A notification, or an answer to the server's request; None when it is through, else its refusal."""
-        judged = await govern(self._io, request, message)
-        if not judged.allowed:
-            return answers.refusal(message, judged.method, judged.decision, judged.entry.id)
-        if request.era is Era.STATELESS:
-            return None  # nothing outlives a request here, so a notification has nothing to act on
-        began = time.perf_counter()
+        message, state = request_state.unsealed(request, message)
+        course = Course(state)
+        for _ in range(TRIES):
+            try:
+                judged = await self._judge(request, message, course)
+                if not judged.allowed:
+                    return _refusal(judged)
+                if request.era is Era.STATEFUL:  # nothing outlives a request in the other era: nothing to act on
+                    await self._forwarding.tell(request, judged)
+                return None
+            except (Outdated, Conflict):
+                request = await self._door.again(request)
+        raise _moving()
+
+    async def _run(self, request: Request, message: Message, relay: Relay, course: Course) -> None:
+        tries = 0
+        while tries < TRIES:
+            try:
+                judged = await self._judge(request, message, course)
+                if not judged.waits:
+                    if judged.allowed:
+                        await self._forwarding.run(request, judged, relay)
+                    else:
+                        await self._refuse(request, judged, relay)
+                    return
+                if not await self._decided(request, judged, relay, course):
+                    return
+            except (Outdated, Conflict):
+                tries += 1
+            request = await self._door.again(request)
+            relay.serve(request)
+        raise _moving()
+
+    async def _judge(self, request: Request, message: Message, course: Course) -> Judged:
+        async def list_tools(cursor: str) -> dict[str, JSON]:
+            return await self._forwarding.list_tools(request, message, cursor)
+
+        async def settle(case: Case) -> Judged:
+            return await self._approvals.settle(case, course, list_tools)
+
+        return await govern(self._io, request, message, settle)
+
+    async def _decided(self, request: Request, judged: Judged, relay: Relay, course: Course) -> bool:
+        """Whether a person has decided while the caller waited. Else it has its answer."""
+        held, message, now = judged.held, judged.message, asyncio.get_running_loop().time()
+        assert held is not None
+        if not course.until:
+            course.until = now + min(request.facts.book.human.hold_seconds, self._limits.hold_seconds)
+            if request.era is Era.STATELESS and message.method in COME_AGAIN:
+                carried = request_state.carried(message)
+                expected = course.state is not None and course.state.escalation == held.id
+                if not expected and carried is not None:
+                    state = request_state.State(held.id, judged.binding, carried)
+                    until = held.expires_at.timestamp() + request_state.GRACE_SECONDS
+                    sealed = request_state.sealed(request, message, state, until)
+                    body = answers.input_required(message, judged.decision, judged.entry.id, held, sealed)
+                    await relay.answer(body, 200)
+                    return False
+            elif request.era is Era.STATELESS or message.method in AT_ONCE:
+                course.until = now
+        if course.until <= now:
+            await self._refuse(request, judged, relay)
+            return False
+        return await self._wait(request, judged, held, relay, course.until)
+
+    async def _wait(self, request: Request, judged: Judged, held: Held, relay: Relay, until: float) -> bool:
+        began, left = time.perf_counter(), until - asyncio.get_running_loop().time()
+        settled = None
         try:
-            with wire.Watch(request.receive, self._limits.call_seconds):
-                await self._upstreams.tell(request, message, judged.params)
-        except AppError as error:
-            self._outcome(request, judged, began, error.status, error=error.code)
+            with relay.waiting(), self._forwarding.cancellable(request, judged.message, left + SPARE_SECONDS):
+                await relay.begin()
+                pulse = relay.pulse_of(judged.message)
+                settled = await self.holds.wait(request.schema, held.id, until, pulse)
+        except CallerGone:
+            self._forwarding.outcome(request, judged, began, CLIENT_GONE, error="caller_gone")
             raise
-        if message.method == "notifications/cancelled":
-            watch = self._running.get((request.schema, request.session_id, message.params.get("requestId")))
-            if watch is not None:
-                watch.hurry(CANCEL_GRACE)
-        if judged.method.care is Care.DECIDE:
-            self._outcome(request, judged, began, 202)
-        return None
+        except asyncio.CancelledError:
+            self._forwarding.outcome(request, judged, began, CLIENT_GONE, error="gateway_stopped")
+            raise
+        except (RateLimited, UpstreamSlow):
+            pass  # too many wait already, or the client has cancelled its request
+        if settled is None:
+            await self._refuse(request, judged, relay)
+            return False
+        if settled.status == "expired":
+            judged = await self._approvals.expired(judged, settled, request.schema)
+            await self._refuse(request, judged, relay)
+            return False
+        return True
 
-    def _outcome(
-        self, request: Request, judged: Judged, began: float, code: int, *, error: str = ""
-    ) -> "asyncio.Future[object] | None":
-        if judged.method.care is not Care.DECIDE and not error:
-            return None
-        entry = entries.outcome_entry(
-            request, judged.entry, began=began, code=code, size=0, is_error=bool(error), error=error
+    async def _refuse(self, request: Request, judged: Judged, relay: Relay) -> None:
+        body = _refusal(judged)
+        await relay.answer(body, answers.status_of(body) if request.era is Era.STATELESS else 200)
+
+    def _note(self, request: Request, why: str, status: int) -> None:
+        facts = request.facts
+        entry = entries.refused_entry(
+            facts.requester,
+            actor=f"agent:{facts.caller.agent.id}",
+            server=facts.server.name,
+            reason=why,
+            code=status,
+            agent_id=facts.caller.agent.id,
+            session_id=facts.caller.session_id,
         )
-        return self._io.record_soon(request.schema, entry)  # type: ignore[return-value]
-
-    async def _outcome_before_answer(
-        self, request: Request, judged: Judged, began: float, code: int, *, size: int, is_error: bool, error: str
-    ) -> None:
-        if judged.method.care is not Care.DECIDE:
-            return
-        entry = entries.outcome_entry(
-            request, judged.entry, began=began, code=code, size=size, is_error=is_error, error=error
-        )
-        future = self._io.record_soon(request.schema, entry)
-        if self._limits.wait_for_outcome and future is not None:
-            await future
+        self._io.record_soon(request.schema, entry)
 
 
-async def _final_of(reply: Reply) -> dict[str, JSON] | None:
-    """The answer itself; what an upstream says before it has a session goes nowhere."""
-    if reply.stream is not None:
-        async for incoming in reply.stream:
-            if incoming.message is not None and "method" not in incoming.message:
-                return incoming.message
-    return reply.message
+def _refusal(judged: Judged) -> dict[str, JSON]:
+    if judged.hidden:
+        return answers.unknown(judged.message, judged.entry.tool_name)
+    return answers.refusal(judged.message, judged.method, judged.decision, judged.entry.id, judged.held)
+
+
+def _moving() -> Unavailable:
+    return Unavailable("The rules keep changing; nothing was forwarded", code="rulebook_moving", retry_after=1)

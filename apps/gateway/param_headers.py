@@ -57,7 +57,7 @@ class Catalog:
         if known.until < time.monotonic():
             known.until = time.monotonic() + KEPT_SECONDS  # first, so that others do not ask at the same time
             try:
-                known.tools = await _all_tools(list_tools)
+                known.tools = _mirrors_of(await listed(list_tools))
             except (AppError, ProtocolError):
                 known.until = 0.0
         return known.tools.get(tool)
@@ -68,13 +68,14 @@ class Catalog:
         return self._servers.setdefault((schema, server), _Known())
 
 
-async def _all_tools(list_tools: ListTools) -> dict[str, tuple[Mirror, ...]]:
-    tools: dict[str, tuple[Mirror, ...]] = {}
+async def listed(list_tools: ListTools) -> list[JSON]:
+    """All pages of a server's tools."""
+    tools: list[JSON] = []
     cursor = ""
     for _ in range(MAX_PAGES):
         result = await list_tools(cursor)
-        listed = result.get("tools")
-        tools.update(_mirrors_of(listed if isinstance(listed, list) else []))
+        page = result.get("tools")
+        tools += page if isinstance(page, list) else []
         following = result.get("nextCursor")
         if not isinstance(following, str) or not following or following == cursor:
             break

@@ -1,16 +1,21 @@
 """The way of one client message: screen, ask, conclude, record. Facts were gathered at the door; the exchange acts.
 
-Whatever returns from here is in the log already.
+Whatever returns from here is in the log already. What policy wants a person to decide is settled in `approval.py`.
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
-from apps.audit.payload import LocalKeys, keep
+import orjson
+
+from apps.audit.payload import Kept, LocalKeys, keep
 from apps.decision import pipeline as judgement
 from apps.decision.events import Entry, EventKind
 from apps.decision.scan.redact import redact
 from apps.decision.scan.scanner import SCAN_LIMIT
 from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding
+from apps.exceptions.services.escalations import Held
 from apps.gateway import calls, entries, methods
 from apps.gateway.context import Request
 from apps.gateway.io import Io
@@ -20,6 +25,8 @@ from apps.gateway.visibility import could_allow
 
 _RECORDED = Decision(Effect.ALLOW, "", "", "record")
 _KEYS = LocalKeys()
+# What decided on what the policy was asked; the input of such a decision is kept for replay.
+_JUDGED: Final = frozenset({"policy", "blast_radius", "exception", "approval"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,14 +39,63 @@ class Judged:
     decision: Decision
     entry: Entry
     hidden: bool = False
+    held: Held | None = None  # the escalation that this call waits for, or that decided it
+    binding: str = ""  # what an approval of it is bound to
 
     @property
     def allowed(self) -> bool:
         return self.decision.effect is Effect.ALLOW
 
+    @property
+    def waits(self) -> bool:
+        return self.held is not None and self.held.status == "pending"
 
-async def govern(io: Io, request: Request, message: Message) -> Judged:
-    """Raises Unavailable when the log does not take the entry: then nothing may be forwarded."""
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A judged message before its entry is written. `call` and `clean` are what may be shown and kept: masked."""
+
+    request: Request
+    message: Message
+    method: Method
+    params: dict[str, JSON]
+    call: Call
+    clean: JSON
+    decision: Decision
+    kept: Kept
+    document: bytes | None  # the policy's input, masked; None where policy was not asked, or none is kept
+
+    def entry(self, decision: Decision) -> Entry:
+        kind = EventKind.MESSAGE_RECORDED if decision.stage == "record" else EventKind.CALL_DECISION
+        return entries.decision_entry(self.request, self.call, decision, self.kept, kind)
+
+    def judged(self, decision: Decision, entry: Entry, held: Held | None = None, binding: str = "") -> Judged:
+        return Judged(self.message, self.method, self.params, decision, entry, False, held, binding)
+
+
+Settle = Callable[[Case], Awaitable[Judged]]
+
+
+async def govern(io: Io, request: Request, message: Message, settle: Settle) -> Judged:
+    """`settle` is asked where policy wants a person. Raises Unavailable when the log does not take the entry, Outdated
+    when it knows newer rules: then nothing may be forwarded."""
+    case = await _judge(request, message)
+    if case.decision.effect is Effect.ESCALATE:
+        return await settle(case)
+    return await recorded(io, case, case.decision)
+
+
+async def recorded(io: Io, case: Case, decision: Decision, held: Held | None = None) -> Judged:
+    """The decision in the log. An allow is refused by it when the rules have moved."""
+    entry, request = case.entry(decision), case.request
+    allowed = decision.effect is Effect.ALLOW
+    await io.record(request.schema, entry, case.document, acts=allowed)
+    hidden = decision.effect is Effect.DENY and await _hidden(request.facts, case, decision)
+    judged = case.judged(decision, entry, held)
+    return replace(judged, hidden=True) if hidden else judged
+
+
+async def _judge(request: Request, message: Message) -> Case:
     facts, method = request.facts, methods.from_client(message.method)
     sent = message.params if message.method else {"result": message.result, "error": message.error}
     findings = facts.book.scan_dlp(sent)
@@ -49,11 +105,14 @@ async def govern(io: Io, request: Request, message: Message) -> Judged:
         unread = findings[0].rule == SCAN_LIMIT  # not all was looked at, so nothing of it may be kept
         params = sent if unread else _redacted(sent, findings)
         clean = {} if unread else redact(sent, findings)
-        logged = replace(calls.call_of(message, method, facts.server, clean), input_hash=call.input_hash)
+        masked = calls.call_of(message, method, facts.server, clean)
+        logged = replace(masked, input_hash=call.input_hash, instruction_hash=call.instruction_hash)
     decision = judgement.screen(call, facts, findings)
+    document: JSON = None
     if decision is None:
-        decision = await _ask(facts, message, method, call, params, findings)
-    kind = EventKind.MESSAGE_RECORDED if decision.stage == "record" else EventKind.CALL_DECISION
+        decision, document = await _ask(facts, message, method, call, params, findings)
+        if findings and document is not None:
+            document = judgement.document(logged, facts, findings)
     kept = keep(
         calls.arguments_of(message.method, sent),
         findings,
@@ -62,10 +121,9 @@ async def govern(io: Io, request: Request, message: Message) -> Judged:
         provider=_KEYS,
         context=request.schema,
     )
-    entry = entries.decision_entry(request, logged, decision, kept, kind)
-    await io.record(request.schema, entry)
-    hidden = decision.effect is Effect.DENY and await _hidden(facts, message, call, decision)
-    return Judged(message, method, params, decision, entry, hidden)
+    wanted = document is not None and facts.book.keep_inputs and decision.stage in _JUDGED
+    input = orjson.dumps(document) if wanted else None
+    return Case(request, message, method, params, logged, clean, decision, kept, input)
 
 
 def _redacted(sent: dict[str, JSON], findings: tuple[Finding, ...]) -> dict[str, JSON]:
@@ -76,23 +134,34 @@ def _redacted(sent: dict[str, JSON], findings: tuple[Finding, ...]) -> dict[str,
 
 async def _ask(
     facts: Facts, message: Message, method: Method, call: Call, params: dict[str, JSON], findings: tuple[Finding, ...]
-) -> Decision:
-    """One question to the policy; for a subscription to resources, one per resource, and every one must be allowed."""
+) -> tuple[Decision, JSON]:
+    """One question to the policy and what it was; for a subscription to resources, one per resource."""
     if method.care is Care.DECIDE:
         judged = replace(call, arguments=calls.arguments_of(message.method, params)) if findings else call
         document = judgement.document(judged, facts, findings)
-        return judgement.conclude(judged, facts, findings, await judgement.ask(facts.book, document))
+        ruling = await judgement.ask(facts.book, document)
+        return judgement.conclude(judged, facts, findings, ruling), document
+    softened = ""
+    waits: Decision | None = None
     for uri in calls.subscribed(message):
         one = replace(calls.of_resource(call, uri), arguments={})
         ruling = await judgement.ask(facts.book, judgement.document(one, facts, findings))
         decision = judgement.conclude(one, facts, findings, ruling)
-        if decision.effect is not Effect.ALLOW:
-            return decision
-    return Decision(Effect.ALLOW, "", "", "record", findings) if findings else _RECORDED
+        if decision.effect is Effect.DENY:
+            return decision, None
+        if decision.effect is Effect.ESCALATE:
+            waits = waits or decision
+        softened = softened or decision.exception
+    if waits is not None:
+        return waits, None
+    if softened or findings:
+        return Decision(Effect.ALLOW, "", "", "record", findings, exception=softened), None
+    return _RECORDED, None
 
 
-async def _hidden(facts: Facts, message: Message, call: Call, decision: Decision) -> bool:
+async def _hidden(facts: Facts, case: Case, decision: Decision) -> bool:
     """Whether this caller may not even know of the thing: when policy could never allow it, whatever the arguments."""
+    message = case.message
     if decision.stage != "policy" or message.method not in methods.HIDEABLE:
         return False
-    return not await could_allow(facts, message.method, call.tool)
+    return not await could_allow(facts, message.method, calls.name_in(message.params, case.method))

@@ -1,8 +1,8 @@
 """The client's side of one answer: JSON when the answer is all there is, a stream of events when there is more."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from apps.decision.errors import AppError
@@ -11,11 +11,13 @@ from apps.gateway import wire
 from apps.gateway.context import Request
 from apps.gateway.errors import rpc_code
 from apps.gateway.load import Load
-from apps.gateway.messages import dumps, error_body
+from apps.gateway.messages import Message, dumps, error_body
 from apps.gateway.transports.base import Incoming
 from apps.gateway.transports.events import PING, written
 
 PULSE_SECONDS: Final = 15.0
+# Progress only ever grows, and the backend's own begins after the wait for a person: so this one stays small.
+WAITING_STEP: Final = 1e-6
 
 
 class Relay:
@@ -30,6 +32,41 @@ class Relay:
         self._held: list[bytes] = []
         self.prompt = True
         self.started = False
+
+    @property
+    def alone(self) -> bool:
+        """Whether the answer has not begun, and is nobody else's."""
+        return not self.started
+
+    def serve(self, request: Request) -> None:
+        """The request as it was made anew."""
+        self._request = request
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """While a person is waited for, others may have this call's places. Raises RateLimited when too many wait."""
+        with self._load.as_stream():
+            self._request.release()
+            yield
+
+    def pulse_of(self, message: Message) -> Callable[[], Awaitable[None]]:
+        """A sign of life while nothing is forwarded: a comment, and every second time progress if that was asked for,
+        since clients measure their patience by it."""
+        meta = message.params.get("_meta")
+        token = meta.get("progressToken") if isinstance(meta, dict) else None
+        wanted = isinstance(token, str | int) and not isinstance(token, bool)
+        pulses = 0
+
+        async def pulse() -> None:
+            nonlocal pulses
+            pulses += 1
+            await self.ping()
+            if wanted and pulses % 2 == 0:
+                params = {"progressToken": token, "progress": pulses * WAITING_STEP, "message": "Waiting for approval"}
+                note = {"jsonrpc": "2.0", "method": "notifications/progress", "params": params}
+                await self.event(note, Incoming(None))
+
+        return pulse
 
     async def answer(self, body: dict[str, JSON], status: int) -> None:
         await self.final(dumps(body), status, None)
