@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.policies.api import changes, comparisons, dlp, policies
+from apps.policies.api import changes, comparisons, dlp, policies, rate_limits
 
 urlpatterns = [
+    path("admin/rate-limits", rate_limits.RateLimitsView.as_view(), name="rate-limits"),
     path("policies", policies.PoliciesView.as_view(), name="policies"),
     path("policies/base", policies.BaseRulesView.as_view(), name="policies-base"),
     path("policies/settings", changes.ChangeSettingsView.as_view(), name="policies-settings"),
