@@ -9,7 +9,7 @@ from django.utils import timezone
 from redis.exceptions import LockError
 
 from apps.exceptions import sending
-from apps.exceptions.services import deliveries, resolutions
+from apps.exceptions.services import deliveries, fleet, resolutions
 from apps.tenants.context import tenant_key
 from apps.tenants.redis import redis_client
 from apps.tenants.services import config_of
@@ -52,3 +52,9 @@ def tidy(schema: str) -> int:
     now = timezone.now()
     settled = resolutions.forget_settled(now - timedelta(days=config_of(schema).audit_retention_days))
     return deliveries.forget(now - KEPT) + settled
+
+
+@tenant_task(name="exceptions.tell_fleet", time_limit=60)
+def tell_fleet(schema: str) -> bool:
+    """Whom the operator's request could not tell of the installation's stop, or of its end, is told here."""
+    return fleet.tell()

@@ -14,6 +14,8 @@ from apps.agents import services as agents
 from apps.agents.models import Session
 from apps.audit import services as audit
 from apps.audit.models import AuditEntry, ChainBreakEntry
+from apps.exceptions.services import hooks
+from apps.exceptions.tests import asking
 from apps.policies import services as policies
 from apps.policies.tests.examples import policy
 from apps.tenants.context import in_tenant
@@ -100,6 +102,25 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "api/v1/dlp/patterns/<int:pattern_id>"): Door(Role.VIEWER),
     ("PATCH", "api/v1/dlp/patterns/<int:pattern_id>"): Door(Role.POLICY_AUTHOR, {"enabled": False}),
     ("DELETE", "api/v1/dlp/patterns/<int:pattern_id>"): Door(Role.POLICY_AUTHOR),
+    ("GET", "api/v1/admin/killswitch"): Door(Role.VIEWER),
+    ("POST", "api/v1/admin/killswitch"): Door(
+        Role.ADMIN, {"action": "engage", "reason": "Somebody tries a door."}, shared=True
+    ),
+    ("GET", "api/v1/admin/rate-limits"): Door(Role.VIEWER, shared=True),
+    ("PATCH", "api/v1/admin/rate-limits"): Door(Role.ADMIN, {"concurrent": 8}, shared=True),
+    ("GET", "api/v1/escalations"): Door(Role.VIEWER),
+    ("GET", "api/v1/escalations/<uuid:escalation_id>"): Door(Role.VIEWER),
+    ("POST", "api/v1/escalations/<uuid:escalation_id>/resolve"): Door(Role.ANALYST, {"resolution": "deny"}),
+    ("GET", "api/v1/admin/escalations"): Door(Role.VIEWER, shared=True),
+    ("PATCH", "api/v1/admin/escalations"): Door(Role.ADMIN, {"hold_seconds": 30}, shared=True),
+    ("GET", "api/v1/notification-hooks"): Door(Role.ADMIN),
+    ("POST", "api/v1/notification-hooks"): Door(Role.ADMIN, {"name": "another", "url": "http://127.0.0.1:9/"}),
+    ("GET", "api/v1/notification-hooks/<uuid:hook_id>"): Door(Role.ADMIN),
+    ("PATCH", "api/v1/notification-hooks/<uuid:hook_id>"): Door(Role.ADMIN, {"enabled": False}),
+    ("DELETE", "api/v1/notification-hooks/<uuid:hook_id>"): Door(Role.ADMIN),
+    ("POST", "api/v1/notification-hooks/<uuid:hook_id>/test"): Door(Role.ADMIN, {}),
+    ("POST", "api/v1/notification-hooks/<uuid:hook_id>/rotate-secret"): Door(Role.ADMIN, {}),
+    ("GET", "api/v1/notification-hooks/<uuid:hook_id>/deliveries"): Door(Role.ADMIN),
     ("GET", "api/v1/dlp/builtin/<str:name>"): Door(Role.VIEWER, shared=True),
     ("PATCH", "api/v1/dlp/builtin/<str:name>"): Door(Role.POLICY_AUTHOR, {"action": "deny"}, shared=True),
 }
@@ -167,6 +188,10 @@ def furnish(schema: str, owner: User) -> Belongings:
         broken = ChainBreakEntry.objects.create(
             kind="gap", seq=1, last_seq=1, detail=f"{mark}-break", found_at=now, last_seen_at=now
         )
+        hook = hooks.create_hook(name=f"{mark}-hook", url=f"http://127.0.0.1:9/{mark}", actor="system")
+        held = asking.hold(
+            schema, asking.make_asked(schema, asking.make_call(tool=f"{mark}_tool"), agent=str(made.agent.pk))
+        )
         session = Session.objects.get()
         entry = AuditEntry.objects.order_by("-seq")[0]
         ids = {
@@ -178,6 +203,8 @@ def furnish(schema: str, owner: User) -> Belongings:
             "policy_id": str(draft.pk),
             "pattern_id": str(pattern.pk),
             "event_id": str(entry.id),
+            "escalation_id": held.id,
+            "hook_id": str(hook.hook.pk),
             "break_id": str(broken.id),
             "name": "aws_access_key",
         }
