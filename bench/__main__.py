@@ -18,7 +18,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
 os.environ.setdefault("BEHAVRY_LOG_LEVEL", "ERROR")  # log lines go to stdout too, which is the figures' alone
 django.setup()
 
-from bench import appends, calls, rulebook60, scanning, tenants  # noqa: E402 - models need Django's app registry first
+from bench import appends, calls, killswitch, rulebook60, scanning, tenants  # noqa: E402 - models need Django's app registry first
 
 Figures = dict[str, Any]
 
@@ -49,18 +49,28 @@ BARS = (
     Bar(
         "overload_ok", "at twice the load: sheds with 429, loses no entry, recovers", "yes", lambda f: f["overload_ok"]
     ),
+    Bar("kill_trials", "kill switch: trials under load, two gateways", "", lambda f: True),
+    Bar("kill_late", "calls that reached the upstream after the answer", "0", lambda f: f["kill_late"] == 0),
+    Bar("kill_answer_ms", "request to answer, p50 / p99 ms", "", lambda f: True),
+    Bar("kill_last_forwarded_ms", "request to the last call forwarded, p50 / p99 ms", "", lambda f: True),
+    Bar("kill_refused_ms", "answer to the first call refused after it, p50 / p99 ms", "", lambda f: True),
+    Bar("kill_bystander", "another tenant's calls meanwhile", "", lambda f: True),
     Bar("tenant_s", "creating a tenant", "< 2 s", lambda f: f["tenant_s"] < 2),
 )
+
+
+NAMES = ("decisions", "scanning", "appends", "tenants", "killswitch", "calls")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--json", action="store_true", help="JSON lines alone")
     parser.add_argument("--calls", type=int, default=100_000, help="length of the memory run (default 100,000)")
-    parser.add_argument("--only", choices=["decisions", "scanning", "appends", "tenants", "calls"], action="append")
+    parser.add_argument("--trials", type=int, default=killswitch.TRIALS, help="of the kill switch (default 200)")
+    parser.add_argument("--only", choices=NAMES, action="append")
     options = parser.parse_args()
     found: Figures = {}
-    for name, measure in _measures(options.calls):
+    for name, measure in _measures(options.calls, options.trials):
         if options.only and name not in options.only:
             continue
         if not options.json:
@@ -74,11 +84,12 @@ def main() -> int:
     return 0
 
 
-def _measures(memory_calls: int) -> Iterable[tuple[str, Callable[[], Figures]]]:
+def _measures(memory_calls: int, trials: int) -> Iterable[tuple[str, Callable[[], Figures]]]:
     yield "decisions", rulebook60.measure
     yield "scanning", scanning.measure
     yield "tenants", tenants.measure
     yield "appends", appends.measure
+    yield "killswitch", lambda: killswitch.measure(trials)
     yield "calls", lambda: calls.measure(memory_calls)
 
 
@@ -100,6 +111,8 @@ def _table(found: Figures) -> None:
 def _text(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 

@@ -5,6 +5,7 @@ of the governed maximum. The overload run offers more connections than the proce
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -49,7 +50,7 @@ def stage(directory: Path) -> Iterator[dict[str, Any]]:
     token = directory / "token"
     token.write_text(grant.access_token)
     token.chmod(0o600)
-    with Processes(dict(_environment()), directory) as processes:
+    with Processes(environment(), directory) as processes:
         python = sys.executable
         processes.start("upstream", [python, "-m", "bench.upstream", "--port", str(upstream)])
         processes.start(
@@ -70,9 +71,7 @@ def stage(directory: Path) -> Iterator[dict[str, Any]]:
         yield found
 
 
-def _environment() -> dict[str, str]:
-    import os
-
+def environment() -> dict[str, str]:
     return {**os.environ, "BEHAVRY_LOG_LEVEL": "WARNING"}
 
 

@@ -1,10 +1,16 @@
 """The backend of the benchmark: answers every JSON-RPC call with a small JSON result, as fast as Python can.
 
 `python -m bench.upstream --port N`. Speaks just enough HTTP/1.1: one request at a time per connection, no chunking.
+With `--stamps FILE` it notes when each message arrived, on this machine's monotonic clock.
 """
 
 import argparse
 import asyncio
+import io
+import struct
+import time
+from functools import partial
+from pathlib import Path
 
 import orjson
 import uvloop
@@ -12,14 +18,20 @@ import uvloop
 RESULT = {"content": [{"type": "text", "text": "Open at nine, close at six."}], "isError": False}
 
 
+STAMP = struct.Struct("d")
+
+
 class Upstream(asyncio.Protocol):
-    def __init__(self) -> None:
+    def __init__(self, stamps: io.FileIO | None = None) -> None:
         self.buffer = bytearray()
+        self.stamps = stamps
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self.stamps is not None:
+            self.stamps.write(STAMP.pack(time.monotonic()))
         self.buffer += data
         while (head_end := self.buffer.find(b"\r\n\r\n")) >= 0:
             head = bytes(self.buffer[:head_end]).lower()
@@ -43,12 +55,15 @@ class Upstream(asyncio.Protocol):
         self.transport.write(head + answer)  # type: ignore[attr-defined]  # a TCP transport
 
 
-async def serve(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port)
+async def serve(port: int, stamps: Path | None) -> None:
+    file = io.FileIO(stamps, "a") if stamps is not None else None
+    server = await asyncio.get_running_loop().create_server(partial(Upstream, file), "127.0.0.1", port)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.upstream", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    uvloop.run(serve(parser.parse_args().port))
+    parser.add_argument("--stamps", type=Path, help="a file to note arrivals in")
+    options = parser.parse_args()
+    uvloop.run(serve(options.port, options.stamps))
