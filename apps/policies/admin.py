@@ -7,14 +7,28 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from apps.decision.errors import AppError
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
 from apps.policies import services
-from apps.policies.models import DlpPattern, DlpSetting, Policy, PolicyVersion
+from apps.policies.admin_changes import ChangeAdmin, ChangeSettingsAdmin, ComparisonAdmin, ask_for_note
+from apps.policies.models import (
+    Comparison,
+    DlpPattern,
+    DlpSetting,
+    Policy,
+    PolicyChangeRequest,
+    PolicyVersion,
+    RateLimitSetting,
+)
+from apps.policies.permissions import person_of
+from apps.policies.services import changes, limits, shadows
+from apps.tenants.models import TenantConfig
 from apps.tenants.roles import Role
 from apps.tenants.sites import RefusalsInForm, RoleAdmin, tenant_site
+
+_FACTORS = ("low_factor", "medium_factor", "high_factor", "critical_factor")
 
 
 class PolicyForm(forms.ModelForm[Policy]):
@@ -83,7 +97,7 @@ class PolicyAdmin(AuthorAdmin):
     search_fields = ("name", "slug", "description")
     readonly_fields = ("slug", "status", "active_version", "created_at", "updated_at")
     inlines = (VersionInline,)
-    actions = ("activate", "archive")
+    actions = ("activate", "archive", "propose", "propose_archive", "shadow", "unshadow")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -106,6 +120,28 @@ class PolicyAdmin(AuthorAdmin):
     @admin.action(description="Archive", permissions=["author"])
     def archive(self, request: HttpRequest, rows: QuerySet[Policy]) -> None:
         self.for_each(request, rows, lambda row, actor: services.archive(row.pk, actor=actor))
+
+    @admin.action(description="Put the newest version up for approval…", permissions=["author"])
+    def propose(self, request: HttpRequest, rows: QuerySet[Policy]) -> HttpResponse | None:
+        return ask_for_note(
+            self, request, rows, changes.propose_newest, title="Put up for approval",
+            question="Somebody else decides whether these take effect. What should they know?",
+        )  # fmt: skip
+
+    @admin.action(description="Ask that it be archived…", permissions=["author"])
+    def propose_archive(self, request: HttpRequest, rows: QuerySet[Policy]) -> HttpResponse | None:
+        return ask_for_note(
+            self, request, rows, changes.propose_archive, title="Ask for archiving",
+            question="Somebody else decides whether these go. What should they know?",
+        )  # fmt: skip
+
+    @admin.action(description="Evaluate the newest version in shadow", permissions=["author"])
+    def shadow(self, request: HttpRequest, rows: QuerySet[Policy]) -> None:
+        self.for_each(request, rows, lambda row, _: shadows.begin(row.pk, by=person_of(request)))
+
+    @admin.action(description="End the shadow", permissions=["author"])
+    def unshadow(self, request: HttpRequest, rows: QuerySet[Policy]) -> None:
+        self.for_each(request, rows, lambda row, _: shadows.end(row.pk, by=person_of(request)))
 
 
 class DlpPatternAdmin(AuthorAdmin):
@@ -155,10 +191,39 @@ class DlpSettingAdmin(AuthorAdmin):
         obj.pk, obj.pattern = setting.pk, setting.pattern
 
 
+class RateLimitAdmin(RefusalsInForm, RoleAdmin):
+    """One row at most; without one the defaults hold."""
+
+    list_display = ("__str__", "per_minute", "burst", "concurrent", *_FACTORS, "updated_at")
+    fields = ("per_minute", "burst", "concurrent", *_FACTORS)
+    search_fields = ()
+    list_select_related = False
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not RateLimitSetting.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: RateLimitSetting, form: ModelForm[RateLimitSetting], change: bool
+    ) -> None:
+        changes = {name: form.cleaned_data[name] for name in form.cleaned_data if name in limits.RATE_FIELDS}
+        row = limits.configure_rate_limits(actor=_actor(request), changes=changes)
+        if row.pk is None:  # added with nothing but defaults, which need no row
+            row.save()
+        obj.pk = row.pk
+
+
 def _actor(request: HttpRequest) -> str:
     return f"user:{request.user.get_username()}"
 
 
 tenant_site.register(Policy, PolicyAdmin)
+tenant_site.register(PolicyChangeRequest, ChangeAdmin)
+tenant_site.register(Comparison, ComparisonAdmin)
+tenant_site.register(TenantConfig, ChangeSettingsAdmin)
 tenant_site.register(DlpPattern, DlpPatternAdmin)
 tenant_site.register(DlpSetting, DlpSettingAdmin)
+tenant_site.register(RateLimitSetting, RateLimitAdmin)

@@ -12,12 +12,12 @@ from rest_framework.views import APIView
 
 from apps.agents.api.strict import StrictMixin, text_of
 from apps.decision.errors import NotFound
-from apps.policies import assembly, diffs, services
+from apps.policies import services
 from apps.policies.api.comparisons import ChangeReplayInput, ReportSerializer, choice
 from apps.policies.models import Comparison, PolicyChangeRequest
 from apps.policies.permissions import NEEDS, Act, person_of
 from apps.policies.services import replays, shadows, tenant
-from apps.policies.services.changes import Proposal, candidate
+from apps.policies.services.changes import Proposal, diff_of, is_current
 from apps.tenants.api import KeysetPage
 from apps.tenants.context import current_schema
 from apps.tenants.models import TenantConfig
@@ -277,17 +277,6 @@ class ChangeSettingsView(_View):
         given = ChangeSettingsInput(data=request.data)
         given.is_valid(raise_exception=True)
         return Response(_settings(tenant.configure(actor=actor_of(request), changes=given.validated_data)))
-
-
-def diff_of(row: PolicyChangeRequest) -> diffs.Diff:
-    base = row.base_version
-    was = f"{row.slug}, version {base.number}" if base else "nothing in effect"
-    would = "archived" if row.action == PolicyChangeRequest.Action.ARCHIVE else f"{row.slug}, proposed"
-    return diffs.unified(base.content if base else "", row.content, was=was, would=would)
-
-
-def is_current(row: PolicyChangeRequest) -> bool:
-    return row.checked_against == assembly.digest(assembly.assemble(candidate(row)))
 
 
 def newest_replay(row: PolicyChangeRequest) -> Comparison | None:

@@ -16,8 +16,9 @@ from apps.audit import services as audit
 from apps.decision.errors import BadInput, Conflict, NotAllowed, NotFound
 from apps.decision.events import EventKind
 from apps.decision.types import JSON
-from apps.policies import assembly, checking, own_tests, plans
+from apps.policies import assembly, checking, diffs, own_tests, plans
 from apps.policies.assembly import Source
+from apps.policies.diffs import Diff
 from apps.policies.models import Policy, PolicyChangeRequest, PolicyVersion
 from apps.policies.permissions import Act, Person, demand
 from apps.policies.services import policies, replays, tenant
@@ -45,6 +46,16 @@ def submit(proposal: Proposal, *, by: Person) -> PolicyChangeRequest:
     demand(by, Act.SUBMIT)
     with transaction.atomic():
         return _submit(proposal, by, replaces=None)
+
+
+def propose_newest(policy: Policy, by: Person, note: str) -> PolicyChangeRequest:
+    """The newest saved version, put up for approval."""
+    content = policies.version_of(policy, None).content
+    return submit(Proposal(policy_id=policy.pk, content=content, note=note), by=by)
+
+
+def propose_archive(policy: Policy, by: Person, note: str) -> PolicyChangeRequest:
+    return submit(Proposal(Action.ARCHIVE.value, policy.pk, note=note), by=by)
 
 
 def rebase(change_id: UUID, *, by: Person, content: str = "", tests: str = "", note: str = "") -> PolicyChangeRequest:
@@ -111,6 +122,19 @@ def withdraw(change_id: UUID, *, by: Person) -> PolicyChangeRequest:
 def candidate(row: PolicyChangeRequest) -> list[Source]:
     """What would be in effect if this were approved now."""
     return policies.with_candidate(row.slug, None if row.action == Action.ARCHIVE else row.content)
+
+
+def diff_of(row: PolicyChangeRequest) -> Diff:
+    """What it changes of the version it was written over."""
+    base = row.base_version
+    was = f"{row.slug}, version {base.number}" if base else "nothing in effect"
+    would = "archived" if row.action == Action.ARCHIVE else f"{row.slug}, proposed"
+    return diffs.unified(base.content if base else "", row.content, was=was, would=would)
+
+
+def is_current(row: PolicyChangeRequest) -> bool:
+    """Whether what is in effect is still what it was compiled and tested with."""
+    return row.checked_against == assembly.digest(assembly.assemble(candidate(row)))
 
 
 def _submit(proposal: Proposal, by: Person, replaces: PolicyChangeRequest | None) -> PolicyChangeRequest:
