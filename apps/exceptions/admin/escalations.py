@@ -1,0 +1,138 @@
+"""Escalations in the admin: what waits, for how long, what it would do; and the buttons that answer."""
+
+import json
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, ClassVar, Final
+
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.decision.types import JSON
+from apps.exceptions.admin.asking import actor, ask
+from apps.exceptions.models import Escalation, EscalationSetting, Resolution
+from apps.exceptions.services import escalation_settings, resolutions
+from apps.tenants.roles import Role
+from apps.tenants.sites import ReadOnlyAdmin, RefusalsInForm, RoleAdmin
+
+BUTTONS: Final[Mapping[str, str]] = {
+    Resolution.APPROVE: "Approve…",
+    Resolution.DENY: "Deny…",
+    Resolution.ALLOW_SANITIZED: "Allow sanitized…",
+    Resolution.ALLOW_ORIGINAL: "Allow original…",
+    Resolution.BLOCK: "Block…",
+}
+
+
+class EscalationAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "now", "left", "agent_name", "mcp_server", "tool_name", "risk_tier", "why", "created_at")
+    list_filter = ("status", "subject", "risk_tier", "mcp_server")
+    search_fields = ("id", "agent_id", "agent_name", "tool_name", "requester_id", "policy_id")
+    list_select_related = False
+    actions = ("approve", "deny", "allow_sanitized", "allow_original", "block")
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("now", "left", "subject", "reason", "policy_id", "risk_tier", "created_at", "expires_at")}),
+        ("Who", {"fields": ("agent_name", "agent_id", "session_id", "requester_id", "requester_channel")}),
+        ("What", {"fields": ("mcp_server", "method", "tool_name", "action", "resource", "its_arguments")}),
+        ("Why", {"fields": ("its_findings", "its_verdicts")}),
+        ("Answer", {"fields": ("resolution", "resolved_by", "resolved_at", "note", "usable_until", "used_at")}),
+        ("Evidence", {"fields": ("event_id", "used_event_id", "input_hash", "tool_digest", "rulebook_version")}),
+    )
+
+    def has_answer_permission(self, request: HttpRequest) -> bool:
+        return self._holds(request, Role.ANALYST)
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        row = self.get_object(request, object_id)
+        waits = row is not None and row.seconds_left(timezone.now()) is not None and self.has_answer_permission(request)
+        fitting = resolutions.FITTING[Escalation.Subject(row.subject)] if row is not None and waits else frozenset()
+        answers = [(name, label) for name, label in BUTTONS.items() if name in fitting]
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "answers": answers})
+
+    @admin.display(description="status", ordering="status")
+    def now(self, row: Escalation) -> str:
+        return str(row.status_at(timezone.now()).label)
+
+    @admin.display(description="time left", ordering="expires_at")
+    def left(self, row: Escalation) -> str:
+        seconds = row.seconds_left(timezone.now())
+        return "" if seconds is None else str(timedelta(seconds=seconds))
+
+    @admin.display(description="reason")
+    def why(self, row: Escalation) -> str:
+        return row.reason if len(row.reason) <= 80 else f"{row.reason[:79]}…"
+
+    @admin.display(description="arguments, masked")
+    def its_arguments(self, row: Escalation) -> SafeString:
+        return _pretty(row.arguments)
+
+    @admin.display(description="findings, masked")
+    def its_findings(self, row: Escalation) -> SafeString:
+        return _pretty(row.findings)
+
+    @admin.display(description="rules that want a person")
+    def its_verdicts(self, row: Escalation) -> SafeString:
+        return _pretty(row.verdicts)
+
+    @admin.action(description=BUTTONS[Resolution.APPROVE], permissions=["answer"])
+    def approve(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
+        return self._answer(request, rows, Resolution.APPROVE, "These exact calls may pass, once each.")
+
+    @admin.action(description=BUTTONS[Resolution.DENY], permissions=["answer"])
+    def deny(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
+        return self._answer(request, rows, Resolution.DENY, "These calls are refused.")
+
+    @admin.action(description=BUTTONS[Resolution.ALLOW_SANITIZED], permissions=["answer"])
+    def allow_sanitized(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
+        return self._answer(request, rows, Resolution.ALLOW_SANITIZED, "The agent gets these results, sanitized.")
+
+    @admin.action(description=BUTTONS[Resolution.ALLOW_ORIGINAL], permissions=["answer"])
+    def allow_original(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
+        return self._answer(request, rows, Resolution.ALLOW_ORIGINAL, "The agent gets these results as they came.")
+
+    @admin.action(description=BUTTONS[Resolution.BLOCK], permissions=["answer"])
+    def block(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
+        return self._answer(request, rows, Resolution.BLOCK, "The agent never sees these results.")
+
+    def _answer(
+        self, request: HttpRequest, rows: QuerySet[Escalation], resolution: Resolution, question: str
+    ) -> HttpResponse | None:
+        def resolve(row: Escalation, who: str, note: str) -> Model:
+            return resolutions.resolve(row.pk, resolution=resolution, actor=who, note=note)
+
+        title = BUTTONS[resolution].rstrip("…")
+        return ask(self, request, rows, resolve, title=title, question=question)
+
+
+class EscalationSettingAdmin(RefusalsInForm, RoleAdmin):
+    """One row at most; without one the defaults hold."""
+
+    list_display = ("__str__", *escalation_settings.NAMES)
+    fields = escalation_settings.NAMES
+    search_fields = ()
+    list_select_related = False
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not EscalationSetting.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: EscalationSetting, form: ModelForm[EscalationSetting], change: bool
+    ) -> None:
+        changes = {name: form.cleaned_data[name] for name in escalation_settings.NAMES}
+        row = escalation_settings.configure_escalations(actor=actor(request), changes=changes)
+        if row.pk is None:  # added with nothing but defaults, which need no row
+            row.save()
+        obj.pk = row.pk
+
+
+def _pretty(value: JSON) -> SafeString:
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
