@@ -20,6 +20,10 @@ PATHS = (
     "/home/a/.ssh/id_rsa.pub", "tls/server.KEY", "/", "/*", ".", "notes.txt", "/srv/./data", ".github/workflows/ci.yml",
     "terraform.tfstate", "C:/Windows/x", "%", "a%20b", "",
 )  # fmt: skip
+SPELLED = (
+    "/", "/srv", "/srv/data/report.csv", "~/x", "~/.ssh/id", "/home/ada/.ssh/id", "/users/ada/.ssh", "c:/users/ada/.ssh/x",
+    "c:/", "unc:a:b:/c/d/e", "/etc/hosts", "/e*/hosts", "*/x", "/srv/*/x/y/z", "a/b/c/d", ".", "/srv/conf/x", "/root",
+)  # fmt: skip
 URLS = (
     "https://example.com/a?b=c", "http://127.0.0.1/x", "http://10.1.2.3", "http://172.20.0.1", "http://172.32.0.1",
     "http://169.254.169.254/latest", "http://[::1]/", "http://[2606:4700::1]/", "http://0x7f.1/", "http://2130706433/",
@@ -64,6 +68,32 @@ def documents(number: int, seed: int, kind: str = "", *, hard: bool = False) -> 
         yield _document(chance, kind or chance.choice(KINDS), HARD if hard else ())
 
 
+def _reach(chance: random.Random) -> Any:
+    if chance.random() < 0.05:
+        return chance.choice([None, {}, "x", {"paths": ["/"]}])
+    names = ("report.csv", "report", "memory", "mem*", "*.md", ".env", "*env", "x")
+    return {
+        "paths": chance.sample(SPELLED, chance.randint(0, 2)),
+        "names": chance.sample(names, chance.randint(0, 2)),
+        "deletes": chance.sample(SPELLED, 1) if chance.random() < 0.1 else [],
+        "recipients": chance.choice((0, 0, 0, 1, 10, 11)),
+        "items": chance.choice((1, 1, 1, 50, 51)),
+        "unread": chance.random() < 0.05,
+    }
+
+
+def _limits(chance: random.Random) -> Any:
+    if chance.random() < 0.2:
+        return chance.choice([None, {}, {"min_delete_depth": 1}, {"config_paths": [], "protected_names": []}])
+    return {
+        "min_delete_depth": chance.randint(1, 5),
+        "email_recipient_limit": 10,
+        "bulk_action_threshold": 50,
+        "config_paths": ["/etc", "~/.ssh", "/Srv/Conf/"],
+        "protected_names": ["MEMORY", ".env", "Report.CSV"],
+    }
+
+
 def _document(chance: random.Random, kind: str, hard: tuple[str, ...]) -> JSON:
     pool = POOLS[kind] + hard
 
@@ -95,8 +125,9 @@ def _document(chance: random.Random, kind: str, hard: tuple[str, ...]) -> JSON:
             "resource_count": chance.choice((0, 1, 5, 11, 21, 101)),
             "parameters": {chance.choice(NAMES): value() for _ in range(chance.randint(0, 4))},
             "mcp_server": "things",
+            "reach": _reach(chance),
         },
-        "context": {"session_id": "session-1"},
+        "context": {"session_id": "session-1", "blast_radius": _limits(chance)},
         "requester": {"id": chance.choice(("ada", "", None)), "channel": "", "verified": False},
         "workflow_session": None,
         "delegation": None,

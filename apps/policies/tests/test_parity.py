@@ -14,6 +14,7 @@ from apps.policies.tests.inputs import documents
 
 RULES = (
     "agent_state",
+    "blast_radius",
     "database",
     "filesystem",
     "github",

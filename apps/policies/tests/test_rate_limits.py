@@ -93,7 +93,7 @@ def test_the_api_refuses_strangers_viewers_and_unknown_fields(acme: str, api: An
     assert api(acme, viewer).patch(ADDRESS, {"burst": 5}, format="json").status_code == 403
     assert api(acme).get(ADDRESS).status_code == 401
     refused = api(acme, admin).patch(ADDRESS, {"bursts": 5}, format="json")
-    assert (refused.status_code, list(refused.json()["errors"])) == (400, ["bursts"])
+    assert (refused.status_code, "bursts" in refused.content.decode()) == (400, True)
 
 
 def test_the_console_sets_them_through_the_service(acme: str, admin_of: Callable[[str], Client]) -> None:
