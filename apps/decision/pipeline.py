@@ -11,7 +11,19 @@ from typing import Final
 
 from apps.decision import exceptions
 from apps.decision.screens import blast_radius, dlp, identity, killswitch, server
-from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding, Rulebook, Ruling, Verdict
+from apps.decision.types import (
+    JSON,
+    BlastRadius,
+    Call,
+    Decision,
+    DlpAction,
+    Effect,
+    Facts,
+    Finding,
+    Rulebook,
+    Ruling,
+    Verdict,
+)
 
 Screen = Callable[[Call, Facts, tuple[Finding, ...]], Decision | None]
 SCREENS: Final[tuple[Screen, ...]] = (
@@ -57,7 +69,7 @@ def to_redact(decision: Decision) -> tuple[Finding, ...]:
 
 def document(call: Call, facts: Facts, findings: tuple[Finding, ...] = ()) -> dict[str, JSON]:
     """The input of the policies; `policies/schemas/input.json` is its schema."""
-    agent = facts.caller.agent
+    agent, reach = facts.caller.agent, call.reach
     return {
         "agent": {
             "id": agent.id,
@@ -76,6 +88,14 @@ def document(call: Call, facts: Facts, findings: tuple[Finding, ...] = ()) -> di
             "resource_count": call.resource_count,
             "parameters": call.arguments,
             "mcp_server": call.server,
+            "reach": {
+                "paths": list(reach.paths),
+                "names": list(reach.names),
+                "deletes": list(reach.deletes),
+                "recipients": reach.recipients,
+                "items": reach.items,
+                "unread": reach.unread,
+            },
         },
         "context": _context(facts),
         "requester": {
@@ -91,11 +111,27 @@ def document(call: Call, facts: Facts, findings: tuple[Finding, ...] = ()) -> di
 
 
 def _context(facts: Facts) -> dict[str, JSON]:
-    context = {**facts.context, "tenant": facts.book.schema, "session_id": facts.caller.session_id}
+    context = {
+        **facts.context,
+        "tenant": facts.book.schema,
+        "session_id": facts.caller.session_id,
+        "distinct_requesters": facts.distinct_requesters,
+        "blast_radius": _limits(facts.book.blast_radius),
+    }
     if facts.now is not None:
         context["time"] = facts.now.isoformat()
         context["time_ns"] = int(facts.now.timestamp() * 1_000_000) * 1000
     return context
+
+
+def _limits(limits: BlastRadius) -> dict[str, JSON]:
+    return {
+        "min_delete_depth": limits.min_delete_depth,
+        "email_recipient_limit": limits.email_recipient_limit,
+        "bulk_action_threshold": limits.bulk_action_threshold,
+        "config_paths": list(limits.config_paths),
+        "protected_names": list(limits.protected_names),
+    }
 
 
 def _dlp(findings: tuple[Finding, ...]) -> dict[str, JSON]:

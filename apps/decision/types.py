@@ -106,12 +106,14 @@ class Requester:
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """How far a call's arguments reach, read structurally and once (`reach.py`)."""
+    """How far a call's arguments reach, read structurally and once (`reach.py`). All text is in lower case."""
 
     paths: tuple[str, ...] = ()  # every path named, in one spelling: decoded, "/" between parts, "." and ".." resolved
-    names: tuple[str, ...] = ()  # the last part of each path, and file names in URIs, in lower case
+    names: tuple[str, ...] = ()  # the last part of each path and of each URI, with and without its extensions
     recipients: int = 0
     items: int = 1  # how many things the call acts on, nested batches multiplied out
+    deletes: tuple[str, ...] = ()  # paths that the arguments themselves say are deleted, whatever the tool is called
+    unread: bool = False  # there was more, or it lay deeper, than anybody reads: what is above is a part of it
 
 
 NO_REACH: Final = Reach()

@@ -3,29 +3,19 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from hashlib import sha256
-from types import MappingProxyType
 from urllib.parse import urlsplit
 
 import orjson
 
-from apps.decision.types import JSON, Action, Call, Server
+from apps.decision.packs import pack_of
+from apps.decision.reach import reach_of
+from apps.decision.types import JSON, NO_REACH, Action, Call, Server
 from apps.gateway.messages import Message
-from apps.gateway.methods import Method
+from apps.gateway.methods import Care, Method
 from apps.gateway.verbs import verb_of
 
-# Which arguments name the thing a call touches, first hit counts. The rules read all arguments besides.
-RESOURCE_ARGUMENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "filesystem": ("path", "file_path", "filepath", "filename", "file", "directory", "dir", "source", "uri"),
-        "github": ("repository", "repo", "full_name", "owner", "org"),
-        "database": ("table", "table_name", "collection", "database", "schema", "sql", "query"),
-        "slack": ("channel", "channel_id", "user", "user_id"),
-        "web": ("url", "uri", "href", "domain", "query"),
-    }
-)
-_GENERIC = ("resource", "uri", "url", "path", "file", "table", "channel", "repository", "repo", "name", "id")
-
 _WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
+_ACTING = frozenset({Action.WRITE, Action.DELETE, Action.SEND})  # a limit of these says how many things change
 _SORTED = orjson.OPT_SORT_KEYS
 
 
@@ -35,7 +25,12 @@ def call_of(message: Message, method: Method, server: Server, params: Mapping[st
     action = method.action
     if message.method == "tools/call":
         action = action_of(server, name)
-    resource, count = touched(server.kind, name if message.method != "tools/call" else "", arguments)
+    resource = touched(server.kind, name if message.method != "tools/call" else "", arguments)
+    # Responses and notifications name nothing to act on.
+    decided = method.care is Care.DECIDE
+    reach = reach_of(server.kind, arguments, limits=action in _ACTING) if decided else NO_REACH
+    input_hash = sha256(orjson.dumps(arguments, option=_SORTED)).hexdigest()
+    order = f"{server.name}\n{message.method}\n{name}\n{input_hash}"
     return Call(
         server=server.name,
         method=message.method,
@@ -43,9 +38,11 @@ def call_of(message: Message, method: Method, server: Server, params: Mapping[st
         action=action,
         resource=resource,
         resource_kind=server.kind,
-        resource_count=count,
+        resource_count=max(reach.items, reach.recipients),
         arguments=arguments,
-        input_hash=sha256(orjson.dumps(arguments, option=_SORTED)).hexdigest(),
+        input_hash=input_hash,
+        reach=reach,
+        instruction_hash=sha256(order.encode("utf-8", "surrogatepass")).hexdigest(),
     )
 
 
@@ -75,23 +72,22 @@ def arguments_of(method: str, params: Mapping[str, JSON]) -> JSON:
     return {key: value for key, value in params.items() if key != "_meta"} if "_meta" in params else params
 
 
-def touched(kind: str, named: str, arguments: JSON) -> tuple[str, int]:
-    """What a call touches, as written, and how many such things."""
+def touched(kind: str, named: str, arguments: JSON) -> str:
+    """What a call touches, as written."""
     if named:
-        return _plain_uri(kind, named), 1
+        return _plain_uri(kind, named)
     if not isinstance(arguments, dict):
-        return "", 1
-    count = max((len(value) for value in arguments.values() if isinstance(value, list)), default=1) or 1
-    for key in RESOURCE_ARGUMENTS.get(kind, _GENERIC):
+        return ""
+    for key in pack_of(kind).resource:
         value = arguments.get(key)
         if isinstance(value, str):
             if kind == "github" and key == "owner" and isinstance(arguments.get("repo"), str):
-                return f"{value}/{arguments['repo']}", count
-            return _plain_uri(kind, value), count
+                return f"{value}/{arguments['repo']}"
+            return _plain_uri(kind, value)
     for value in arguments.values():
         if isinstance(value, list) and value and isinstance(value[0], str):
-            return value[0], count
-    return "", count
+            return value[0]
+    return ""
 
 
 def _plain_uri(kind: str, value: str) -> str:
@@ -113,4 +109,5 @@ def subscribed(message: Message) -> tuple[str, ...]:
 
 
 def of_resource(call: Call, uri: str) -> Call:
-    return replace(call, tool=uri, resource=_plain_uri(call.resource_kind, uri), action=Action.READ)
+    reach = reach_of(call.resource_kind, {"uri": uri})
+    return replace(call, tool=uri, resource=_plain_uri(call.resource_kind, uri), action=Action.READ, reach=reach)

@@ -15,7 +15,7 @@ _WORDS_OF: Final = {
         close save replace modify assign import mkdir touch upsert label approve
     """,
     Action.DELETE: """
-        delete remove drop purge truncate destroy unlink erase clear rm rmdir wipe uninstall revoke
+        delete remove drop purge truncate destroy unlink erase clear rm rmdir wipe uninstall revoke prune trash discard
     """,
     Action.SEND: "send post publish notify email reply share forward comment dm",
     Action.EXECUTE: "run exec execute eval call invoke shell spawn start stop deploy kill trigger bash",

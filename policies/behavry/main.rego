@@ -29,6 +29,8 @@ decision := _strongest(verdicts)
 #   call. A test sees to it that none is forgotten.
 verdicts contains verdict if some verdict in data.behavry.rules.agent_state.verdicts
 
+verdicts contains verdict if some verdict in data.behavry.rules.blast_radius.verdicts
+
 verdicts contains verdict if some verdict in data.behavry.rules.database.verdicts
 
 verdicts contains verdict if some verdict in data.behavry.rules.filesystem.verdicts

@@ -39,6 +39,7 @@ _call := {
 		"mcp_server": "things",
 		"method": "tools/call",
 		"resource_count": 1,
+		"reach": {"paths": [], "names": [], "deletes": [], "recipients": 0, "items": 1, "unread": false},
 	},
 	"context": {"session_id": "session-1"},
 	"requester": {"id": "ada", "channel": "chat", "verified": false},
