@@ -9,7 +9,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 
 from apps.exceptions.admin.asking import actor, for_each
-from apps.exceptions.models import Delivery, NotificationHook
+from apps.exceptions.models import NotificationHook
 from apps.exceptions.services import hooks
 from apps.tenants.roles import Role
 from apps.tenants.sites import ReadOnlyAdmin, RefusalsInForm, RoleAdmin
@@ -100,7 +100,7 @@ class HookAdmin(RefusalsInForm, RoleAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     view_role = Role.ADMIN
     list_display = (
-        "id", "hook", "kind", "status", "attempts", "response_code", "error", "created_at", "next_attempt_at", "sent_at",
+        "id", "hook", "kind", "status", "attempts", "response_code", "error", "created_at", "sent_at",
     )  # fmt: skip
     list_filter = ("status", "kind", "hook")
     list_select_related: ClassVar[tuple[str, ...]] = ("hook",)
