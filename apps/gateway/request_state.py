@@ -38,6 +38,10 @@ class State:
     carried: dict[str, JSON] = field(default_factory=dict)
 
 
+def now() -> float:
+    return time.time()
+
+
 def carried(message: Message) -> dict[str, JSON] | None:
     """What the client sent for the upstream; None when that is too much to be carried."""
     found = {key: message.params[key] for key in (STATE, RESPONSES) if message.params.get(key)}
@@ -63,7 +67,7 @@ def unsealed(request: Request, message: Message) -> tuple[Message, State | None]
     if not isinstance(given, str) or not given.startswith(PREFIX):
         return message, None
     content = _content(request.schema, given)
-    if content is None or content["for"] != _subject(request, message) or content["until"] < time.time():
+    if content is None or content["for"] != _subject(request, message) or content["until"] < now():
         raise ProtocolError(
             INVALID_PARAMS,
             "This requestState is not valid here: it was altered, is another call's, or has expired",
@@ -85,7 +89,7 @@ def wrapped(request: Request, message: Message, body: dict[str, JSON]) -> dict[s
     theirs = result.get(STATE) if isinstance(result, dict) else None
     if not isinstance(theirs, str) or not theirs.startswith(PREFIX):
         return body
-    state = sealed(request, message, State(carried={STATE: theirs}), time.time() + WRAPPED_SECONDS)
+    state = sealed(request, message, State(carried={STATE: theirs}), now() + WRAPPED_SECONDS)
     return {**body, "result": {**result, STATE: state}}
 
 

@@ -1,0 +1,185 @@
+"""What an approval covers: one exact call, once, as it is judged at the time of its use."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from aiohttp import web
+
+from apps.agents import services as agents
+from apps.gateway.app import Gateway
+from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually
+from apps.gateway.tests.holding import HASTY, LIMITS, TEXT, Room, account, outcome, served
+from apps.policies.services import policies
+
+
+@pytest.fixture
+def room(tenant: Tenant, upstream: FakeUpstream) -> Room:
+    return Room(tenant, upstream)
+
+
+@pytest.fixture
+async def gateway() -> AsyncIterator[Gateway]:
+    async with Gateway(LIMITS) as running:
+        yield running
+
+
+@pytest.fixture
+def caller(room: Room, caller_of: Callable[..., Caller]) -> Caller:
+    return caller_of(room.tenant, room.token, room.server)
+
+
+@pytest.fixture
+async def hasty(room: Room) -> AsyncIterator[Caller]:
+    """A gateway that holds nobody for long."""
+    async with served(room, HASTY) as caller:
+        yield caller
+
+
+async def test_another_gateway_finds_what_one_that_ended_had_held(room: Room) -> None:
+    async def call() -> httpx.Response:
+        async with served(room, HASTY) as caller:
+            return await caller.call("post_message", text=TEXT)
+
+    assert account(await call())["status"] == "pending"
+    room.resolve(room.escalations()[0], "approve")
+    assert outcome(await call())["isError"] is False
+
+
+async def test_changed_arguments_need_another_approval(room: Room, hasty: Caller) -> None:
+    await hasty.call("post_message", text=TEXT)
+    row = room.escalations()[0]
+    room.resolve(row, "approve")
+    other = account(await hasty.call("post_message", text=TEXT + " now"))
+    assert (other["status"], other["escalation"] != str(row.id), room.forwarded) == ("pending", True, [])
+
+
+async def test_another_requester_needs_another_approval(room: Room, hasty: Caller) -> None:
+    params = {"name": "post_message", "arguments": {"text": TEXT}}
+    await hasty.ask("tools/call", params, X_Requester_Id="jane")
+    room.resolve(room.escalations()[0], "approve")
+    other = account(await hasty.ask("tools/call", params, X_Requester_Id="john"))
+    assert (other["status"], len(room.escalations()), room.forwarded) == ("pending", 2, [])
+
+
+async def test_a_tool_that_was_redefined_needs_another_approval(room: Room, hasty: Caller) -> None:
+    await hasty.call("post_message", text=TEXT)
+    first = room.escalations()[0]
+    room.resolve(first, "approve")
+    room.definition["description"] = "Posts, and tells the owner of the server"
+    assert (await hasty.ask("tools/list")).status_code == 200
+    told = account(await eventually_new(hasty, str(first.id)))
+    second = room.escalations()[-1]
+    assert (told["escalation"], second.tool_digest != first.tool_digest) == (str(second.id), True)
+    assert room.forwarded == []
+
+
+async def eventually_new(hasty: Caller, old: str) -> httpx.Response:
+    """What is learned from a list reaches Redis without anybody waiting for it."""
+    await asyncio.sleep(0.05)
+    answer = await hasty.call("post_message", text=TEXT)
+    assert account(answer)["escalation"] != old
+    return answer
+
+
+async def test_the_backend_is_asked_for_a_definition_that_nobody_has_seen(room: Room, hasty: Caller) -> None:
+    await hasty.call("post_message", text=TEXT)
+    assert room.upstream.methods == ["tools/list"]
+    listed = room.tenant.log("message.recorded")[0]
+    assert (listed["method"], listed["extra"]["direction"]) == ("tools/list", "to_server")
+    await hasty.call("post_message", text=TEXT)
+    assert room.upstream.methods == ["tools/list"]
+
+
+async def test_a_backend_that_does_not_say_what_its_tool_is_gets_no_call(room: Room, hasty: Caller) -> None:
+    async def answer(request: web.Request, message: Any) -> web.StreamResponse:
+        return web.Response(status=500)
+
+    room.upstream.answer = answer
+    refused = await hasty.call("post_message", text=TEXT)
+    assert (refused.status_code, room.escalations(), room.forwarded) == (502, [], [])
+    assert [row["error"] for row in await eventually(lambda: room.tenant.log("call.refused"))] == [
+        "upstream_http_status"
+    ]
+
+
+NEVER = """package behavry.tenant.quiet
+
+verdicts contains {"result": "deny", "reason": "Quiet now", "policy": "quiet"} if {
+	input.request.tool_name == "post_message"
+}
+"""
+
+
+async def test_a_policy_that_denies_by_now_wins_over_an_approval(room: Room, caller: Caller) -> None:
+    calling = asyncio.create_task(caller.call("post_message", text=TEXT))
+    row = await room.asked()
+
+    def forbid() -> Any:
+        policy = policies.create(name="quiet", content=NEVER, actor="system")
+        policies.activate(policy.id, actor="system")
+        return policy.id
+
+    made = room.tenant.inside(forbid)
+    try:
+        room.resolve(row, "approve")
+        told = (await calling).text
+        assert "Quiet now" in told or "Unknown tool" in told
+    finally:
+        room.tenant.inside(lambda: policies.archive(made, actor="system"))
+    assert room.log()[-1][:3] == ("deny", "policy", "tenant.quiet.quiet")
+    assert (room.escalations()[0].status, room.forwarded) == ("approved", [])
+
+
+@pytest.mark.parametrize("end", [agents.suspend, agents.revoke])
+async def test_an_agent_that_is_out_of_service_by_then_is_told_on_its_stream(
+    room: Room, caller: Caller, end: Callable[..., object]
+) -> None:
+    calling = asyncio.create_task(caller.call("post_message", text=TEXT))
+    row = await room.asked()
+    room.tenant.inside(lambda: end(UUID(row.agent_id), actor="system"))
+    room.resolve(row, "approve")
+    assert events_of(await calling)[-1]["error"]["code"] == -32009
+    refused = await eventually(lambda: room.tenant.log("call.refused"))
+    assert (refused[0]["stage"], room.forwarded) == ("door", [])
+
+
+async def test_a_message_nobody_waits_for_is_refused_with_its_escalation_and_passes_later(
+    room: Room, hasty: Caller
+) -> None:
+    params = {"name": "post_message", "arguments": {"text": TEXT}}
+    refused = await hasty.ask("tools/call", params, id=None)
+    assert refused.status_code == 403
+    row = room.escalations()[0]
+    assert str(row.id) in refused.text
+    assert room.forwarded == []
+    room.resolve(row, "approve")
+    assert (await hasty.ask("tools/call", params, id=None)).status_code == 202
+    assert len(room.forwarded) == 1
+
+
+async def test_a_person_sees_no_secret_and_the_kept_input_has_none(room: Room, hasty: Caller) -> None:
+    secret = "xoxb" + "-" + "123456789012-123456789012-" + "AbCdEfGhIjKlMnOpQrStUvWx"
+    from_dlp = await hasty.call("post_message", text=f"{TEXT} {secret}")
+    assert from_dlp.status_code == 200
+    rows = room.escalations()
+    assert all(secret not in repr(row.arguments) for row in rows)
+    assert secret not in repr(room.tenant.log())
+
+
+async def test_of_two_identical_calls_one_approval_lets_one_go(room: Room, gateway: Gateway, caller: Caller) -> None:
+    calling = [asyncio.create_task(caller.call("post_message", id=id, text=TEXT)) for id in (1, 2)]
+    row = await room.asked()
+    parts = gateway._parts
+    assert parts is not None
+    await eventually(lambda: parts.exchanges.holds.count == 2)
+    room.resolve(row, "approve")
+    second = await room.asked(2)
+    done, waiting = await asyncio.wait(calling, return_when=asyncio.FIRST_COMPLETED)
+    assert (len(done), len(waiting), len(room.forwarded)) == (1, 1, 1)
+    room.resolve(second, "deny")
+    assert account(await waiting.pop())["decision"] == "deny"
+    assert len(room.forwarded) == 1
