@@ -1,21 +1,21 @@
 """Whether a person's time-boxed permission covers a call that policy would not let pass.
 
 An exception covers a call when agent, server and tool fit and **everything** that the call reaches is covered by one of
-the lines of its `resource`: every path (`Call.reach`, in one spelling, and as it was written where that is not plain),
-and the thing it names where that is no path. What is known only by number (recipients) needs the line `**`. Patterns
-are explained in `globs.py`. For a message that calls no tool, its method stands for the tool (`resources/read`).
+the lines of its `resource`. Text is compared as it was written, letter by letter; a path that could be read in more
+than one way (encoded, climbing, of somebody's home, with a wildcard) only by a line that is the very same text. What is
+left when all that is covered has been taken out of the arguments must reach nothing. `covering.py` does that part,
+`globs.py` explains patterns. For a message that calls no tool, its method stands for the tool (`resources/read`).
 
 Never softened: whatever a screen denied, a critical DLP finding, and the verdicts in `HARD`, even where another verdict
 was the stronger one.
 """
 
-from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
-from apps.decision import globs
+from apps.decision import covering, globs
 from apps.decision.globs import Sort
-from apps.decision.types import JSON, Call, Decision, Effect, ExceptionGrant, Facts, Severity
+from apps.decision.types import Call, Decision, Effect, ExceptionGrant, Facts, Severity
 
 # What no exception and no approval loosens, beside everything that the screens deny. A trailing dot is a whole family.
 HARD: Final = ("blast_radius.shallow_delete", "agent_state.", "policy_error", "risk_tier.unknown")
@@ -27,18 +27,13 @@ _SOFT: Final = {
     ("policy", Effect.ESCALATE),
     ("blast_radius", Effect.ESCALATE),
 }
-_MAX_WRITTEN: Final = 4096  # longer texts are no paths
-
-
-def spelled(text: str) -> str:
-    return text
 
 
 def soften(call: Call, facts: Facts, decision: Decision) -> Decision:
     """The decision, or an allow by the exception that covers the call."""
     if not softenable(decision):
         return decision
-    grant = covering(call, facts)
+    grant = granted(call, facts)
     if grant is None:
         return decision
     return replace(
@@ -63,109 +58,37 @@ def is_hard(policy: str) -> bool:
     return any(policy == one or (one.endswith(".") and policy.startswith(one)) for one in HARD)
 
 
-def covering(call: Call, facts: Facts) -> ExceptionGrant | None:
-    """The first live exception that covers the call at the call's own time."""
-    agent, now = facts.caller.agent.id, facts.now
-    if now is None:
-        return None
-    for grant in facts.book.human.grants.get(agent, ()):
-        if grant.agent_id == agent and grant.expires_at > now and covers(grant, call):
-            return grant
-    return None
+def granted(call: Call, facts: Facts) -> ExceptionGrant | None:
+    """The first live exception that covers the call."""
+    return next((grant for grant in _live(facts) if covers(grant, call)), None)
 
 
 def covers(grant: ExceptionGrant, call: Call) -> bool:
     """Agent and time aside."""
-    if grant.server not in ("", call.server) or not globs.covers(grant.tool, name_of(call), Sort.TOOL):
+    if grant.server not in ("", call.server) or not globs.covers(grant.tool, _name(call.method, call.tool), Sort.TOOL):
         return False
-    lines = grant.resource.split("\n")
-    return any(one is not None and one.anything for one in map(globs.compiled, lines)) or _all_covered(lines, call)
-
-
-def name_of(call: Call) -> str:
-    return call.tool if call.method == "tools/call" else call.method
+    return covering.covered(grant.resource.split("\n"), call)
 
 
 def names(facts: Facts, method: str, tool: str) -> bool:
     """Whether a live exception of the caller speaks of this tool: then it may know that there is one."""
-    agent, now = facts.caller.agent.id, facts.now
-    name = tool if method == "tools/call" else method
-    return now is not None and any(
-        grant.agent_id == agent
-        and grant.expires_at > now
-        and grant.server in ("", facts.server.name)
-        and globs.covers(grant.tool, name, Sort.TOOL)
-        for grant in facts.book.human.grants.get(agent, ())
+    name = _name(method, tool)
+    return any(
+        grant.server in ("", facts.server.name) and globs.covers(grant.tool, name, Sort.TOOL) for grant in _live(facts)
     )
 
 
-def _all_covered(lines: list[str], call: Call) -> bool:
-    written: dict[str, set[str]] = {}
-    for text in (call.resource, *_texts(call.arguments)):
-        if 0 < len(text) <= _MAX_WRITTEN and (path := spelled(text)) in call.reach.paths:
-            written.setdefault(path, set()).add(text)
-    for path in call.reach.paths:
-        if not all(_path_covered(lines, path, text) for text in written.get(path, {path})):
-            return False
-    things = _things(call, written)
-    if not all(any(globs.covers(line, thing, Sort.TEXT) for line in lines) for thing in things):
-        return False
-    reached = len(things) + len(call.reach.paths)
-    return reached > 0 and call.reach.recipients <= reached
+def _live(facts: Facts) -> tuple[ExceptionGrant, ...]:
+    """The caller's exceptions at the call's own time."""
+    agent, now = facts.caller.agent.id, facts.now
+    grants = facts.book.human.grants.get(agent, ())
+    if now is None or not grants:
+        return ()
+    return tuple(grant for grant in grants if grant.agent_id == agent and grant.expires_at > now)
 
 
-def _path_covered(lines: list[str], path: str, text: str) -> bool:
-    """A path that could be read otherwise than the house reads it is covered only as it was written."""
-    if _written_plainly(text):
-        return any(globs.covers(line, path, Sort.PATH) or globs.covers(line, text, Sort.PATH) for line in lines)
-    return any((one := globs.compiled(line)) is not None and one.literal == text for line in lines)
-
-
-def _written_plainly(text: str) -> bool:
-    """A backslash is a separator where a drive or a share says so, and a character of a name elsewhere."""
-    if text[1:3] == ":\\" or text.startswith("\\\\"):
-        text = text.replace("\\", "/")
-    if text.startswith("./") and len(text) > 2:
-        text = text[2:]
-    return globs.plain(text, Sort.PATH)
-
-
-def _things(call: Call, written: Mapping[str, set[str]]) -> frozenset[str]:
-    """What the call names that is no path, and whatever stands beside it in a list or deeper under the same key."""
-    if any(call.resource in texts for texts in written.values()) or (call.reach.paths and not call.resource):
-        return frozenset()
-    things = {call.resource}
-    if isinstance(call.arguments, dict):
-        keys = {key for key, value in call.arguments.items() if value == call.resource}
-        things.update(_under(keys, call.arguments))
-        for value in call.arguments.values():
-            if isinstance(value, list) and call.resource in value:
-                things.update(item if isinstance(item, str) else "" for item in value)  # "" is covered by no line
-    return frozenset(things)
-
-
-def _under(keys: set[str], value: JSON) -> Iterator[str]:
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, dict):
-            yield from (item for key, item in one.items() if key in keys and isinstance(item, str))
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
-
-
-def _texts(value: JSON) -> Iterator[str]:
-    waiting = [value]
-    while waiting:
-        one = waiting.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, dict):
-            waiting.extend(one)
-            waiting.extend(one.values())
-        elif isinstance(one, list):
-            waiting.extend(one)
+def _name(method: str, tool: str) -> str:
+    return tool if method == "tools/call" else method
 
 
 # --- what a person may write ------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def plain(text: str, sort: Sort) -> bool:
     if sort is Sort.TEXT:
         if _SCHEME.match(text):
             return not any(character in ' "<>`{}|^' for character in text)
-        return all(character.isalnum() or character in _WORD for character in text)
+        return text.count("@") < 2 and all(character.isalnum() or character in _WORD for character in text)
     return True
 
 
