@@ -228,6 +228,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "tidy agents": {"task": _EACH_TENANT, "args": ("agents.tidy",), "schedule": crontab(minute="20")},
     "prepare partitions": {"task": _EACH_TENANT, "args": ("audit.prepare_partitions",), "schedule": crontab("10", "0")},
     "verify chains": {"task": _EACH_TENANT, "args": ("audit.verify_chain",), "schedule": crontab("0", "2")},
+    "count uses of exceptions": {"task": _EACH_TENANT, "args": ("exceptions.count_uses",), "schedule": 5.0},
     "tidy exceptions": {"task": _EACH_TENANT, "args": ("exceptions.tidy",), "schedule": crontab("40", "3")},
     "apply retention": {"task": _EACH_TENANT, "args": ("audit.apply_retention",), "schedule": crontab("0", "3")},
 }

@@ -1,5 +1,7 @@
 """Background doors of this room: let time run out, send what is to be told, and clear up."""
 
+import os
+import socket
 import time
 from contextlib import suppress
 from datetime import timedelta
@@ -8,7 +10,8 @@ from typing import Final
 from django.utils import timezone
 from redis.exceptions import LockError
 
-from apps.exceptions import sending
+from apps.audit import readers as log
+from apps.exceptions import readers, sending
 from apps.exceptions.services import deliveries, fleet, resolutions
 from apps.tenants.context import tenant_key
 from apps.tenants.redis import redis_client
@@ -58,3 +61,9 @@ def tidy(schema: str) -> int:
 def tell_fleet(schema: str) -> bool:
     """Whom the operator's request could not tell of the installation's stop, or of its end, is told here."""
     return fleet.tell()
+
+
+@tenant_task(name="exceptions.count_uses", time_limit=60)
+def count_uses(schema: str) -> int:
+    """Bring the exceptions' counters up to the log; returns how many entries were read."""
+    return log.drain(readers.USES, schema, owner=f"{socket.gethostname()}:{os.getpid()}")

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.exceptions.api import escalations, hooks, kill_switch
+from apps.exceptions.api import escalations, grants, hooks, kill_switch
 
 urlpatterns = [
     path("escalations", escalations.EscalationsView.as_view(), name="escalations"),
@@ -23,4 +23,10 @@ urlpatterns = [
         hooks.DeliveriesView.as_view(),
         name="notification-hook-deliveries",
     ),
+    path("exceptions", grants.ExceptionsView.as_view(), name="exceptions"),
+    path("exceptions/preview", grants.PreviewView.as_view(), name="exceptions-preview"),
+    path("exceptions/<uuid:exception_id>", grants.ExceptionView.as_view(), name="exception"),
+    path("exceptions/<uuid:exception_id>/extend", grants.ExtendView.as_view(), name="exception-extend"),
+    path("exceptions/<uuid:exception_id>/revoke", grants.RevokeView.as_view(), name="exception-revoke"),
+    path("exceptions/<uuid:exception_id>/uses", grants.UsesView.as_view(), name="exception-uses"),
 ]

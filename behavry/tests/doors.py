@@ -5,16 +5,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.views.generic import RedirectView
 
 from apps.agents import services as agents
-from apps.agents.models import Session
+from apps.agents.models import Agent, Session
 from apps.audit import services as audit
 from apps.audit.models import AuditEntry, ChainBreakEntry
-from apps.exceptions.services import hooks
+from apps.exceptions.services import grants, hooks
 from apps.exceptions.tests import asking
 from apps.policies import services as policies
 from apps.policies.tests.examples import policy
@@ -38,6 +39,9 @@ def _new_policy() -> dict[str, Any]:
 
 
 _PATTERN = {"name": "house_number", "regex": "house-[0-9]{4}", "severity": "low", "action": "log"}
+_AGENT = UUID("00000000-0000-7000-8000-0000000000aa")  # every tenant has one of this id
+_PATTERNS = {"agent_id": str(_AGENT), "tool": "read_file", "resource": "/srv/a"}
+_EXCEPTION = {**_PATTERNS, "justification": "Agreed with the owner.", "expires_in_hours": 1}
 _PASSWORD = {"username": "nobody", "password": "a-guess"}  # of a person who does not exist
 
 DOORS: dict[tuple[str, str], Door] = {
@@ -106,6 +110,8 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "api/v1/admin/killswitch"): Door(
         Role.ADMIN, {"action": "engage", "reason": "Somebody tries a door."}, shared=True
     ),
+    ("GET", "api/v1/admin/blast-radius"): Door(Role.VIEWER, shared=True),
+    ("PATCH", "api/v1/admin/blast-radius"): Door(Role.ADMIN, {"bulk_action_threshold": 40}, shared=True),
     ("GET", "api/v1/admin/rate-limits"): Door(Role.VIEWER, shared=True),
     ("PATCH", "api/v1/admin/rate-limits"): Door(Role.ADMIN, {"concurrent": 8}, shared=True),
     ("GET", "api/v1/escalations"): Door(Role.VIEWER),
@@ -113,6 +119,13 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "api/v1/escalations/<uuid:escalation_id>/resolve"): Door(Role.ANALYST, {"resolution": "deny"}),
     ("GET", "api/v1/admin/escalations"): Door(Role.VIEWER, shared=True),
     ("PATCH", "api/v1/admin/escalations"): Door(Role.ADMIN, {"hold_seconds": 30}, shared=True),
+    ("GET", "api/v1/exceptions"): Door(Role.VIEWER),
+    ("POST", "api/v1/exceptions"): Door(Role.POLICY_AUTHOR, _EXCEPTION),
+    ("POST", "api/v1/exceptions/preview"): Door(Role.VIEWER, _PATTERNS),
+    ("GET", "api/v1/exceptions/<uuid:exception_id>"): Door(Role.VIEWER),
+    ("PATCH", "api/v1/exceptions/<uuid:exception_id>/extend"): Door(Role.POLICY_AUTHOR, {"hours": 1}),
+    ("POST", "api/v1/exceptions/<uuid:exception_id>/revoke"): Door(Role.POLICY_AUTHOR, {"reason": "Not needed."}),
+    ("GET", "api/v1/exceptions/<uuid:exception_id>/uses"): Door(Role.VIEWER),
     ("GET", "api/v1/notification-hooks"): Door(Role.ADMIN),
     ("POST", "api/v1/notification-hooks"): Door(Role.ADMIN, {"name": "another", "url": "http://127.0.0.1:9/"}),
     ("GET", "api/v1/notification-hooks/<uuid:hook_id>"): Door(Role.ADMIN),
@@ -192,6 +205,15 @@ def furnish(schema: str, owner: User) -> Belongings:
         held = asking.hold(
             schema, asking.make_asked(schema, asking.make_call(tool=f"{mark}_tool"), agent=str(made.agent.pk))
         )
+        Agent.objects.create(id=_AGENT, name=f"{mark}-second", client_id=f"{mark}-second", secret_hash="")
+        granted = grants.create(
+            agent_id=_AGENT,
+            tool=f"{mark}_tool",
+            resource=f"/srv/{mark}",
+            justification=f"{mark} agreed with the owner.",
+            expires_in_hours=1,
+            actor="system",
+        )
         session = Session.objects.get()
         entry = AuditEntry.objects.order_by("-seq")[0]
         ids = {
@@ -205,6 +227,7 @@ def furnish(schema: str, owner: User) -> Belongings:
             "event_id": str(entry.id),
             "escalation_id": held.id,
             "hook_id": str(hook.hook.pk),
+            "exception_id": str(granted.pk),
             "break_id": str(broken.id),
             "name": "aws_access_key",
         }

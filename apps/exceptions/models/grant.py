@@ -68,3 +68,13 @@ class ExceptionGrant(models.Model):
         if self.extension_count >= self.max_extensions:
             return Urgency.RED
         return Urgency.ORANGE if 2 * self.extension_count > self.max_extensions else Urgency.YELLOW
+
+
+def in_state(
+    rows: models.QuerySet[ExceptionGrant], state: ExceptionState, now: datetime
+) -> models.QuerySet[ExceptionGrant]:
+    """The same question as `ExceptionGrant.state`, asked of the database."""
+    if state is ExceptionState.REVOKED:
+        return rows.filter(revoked_at__isnull=False)
+    rows = rows.filter(revoked_at__isnull=True)
+    return rows.filter(expires_at__gt=now) if state is ExceptionState.LIVE else rows.filter(expires_at__lte=now)

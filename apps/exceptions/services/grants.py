@@ -11,7 +11,7 @@ from apps.agents.models import Agent, AgentStatus, McpServer
 from apps.agents.services.checking import check
 from apps.audit import services as audit
 from apps.decision import exceptions
-from apps.decision.chain import text_of_time
+from apps.decision.chain import clean, text_of_time
 from apps.decision.errors import BadInput, Conflict, NotFound
 from apps.decision.events import EventKind
 from apps.exceptions.models import ExceptionGrant, ExceptionState
@@ -42,7 +42,7 @@ def create(
     max_extensions: int = DEFAULT_EXTENSIONS,
 ) -> ExceptionGrant:
     """Raises BadInput for a pattern that cannot be used or would cover everything."""
-    tool, resource, justification = tool.strip(), exceptions.tidied(resource), justification.strip()
+    tool, resource, justification = tool.strip(), exceptions.tidied(resource), clean(justification.strip())
     _refuse(
         {
             **exceptions.flaws(tool, resource),
@@ -70,10 +70,11 @@ def create(
     )
     check(grant)
     grant.save(force_insert=True)
+    alerts = watch.created(str(agent_id))
     hooks.enqueue(EventKind.EXCEPTION_CREATED.label, message(grant))
+    watch.tell(alerts, actor)
     _record(EventKind.EXCEPTION_CREATED, grant, actor, expires_in_hours=expires_in_hours)
-    watch.created(str(agent_id), actor)
-    watch.approved(str(agent_id), actor)
+    watch.record(alerts, actor)
     return grant
 
 
@@ -100,7 +101,7 @@ def extend(exception_id: UUID, *, actor: str, hours: int = DEFAULT_EXTENSION) ->
 @transaction.atomic
 def revoke(exception_id: UUID, *, actor: str, reason: str) -> ExceptionGrant:
     """From the next call on nothing is covered by it."""
-    reason = reason.strip()
+    reason = clean(reason.strip())
     if not reason or len(reason) > MAX_REASON:
         _refuse({"reason": f"Say why, in at most {MAX_REASON} characters."})
     grant = _live(exception_id)

@@ -1,0 +1,163 @@
+"""Exceptions in the admin: what is granted to whom, and how often used; granting, extending, revoking."""
+
+from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import admin
+from django.db.models import Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from apps.agents.models import Agent, AgentStatus, McpServer
+from apps.decision.errors import BadInput
+from apps.exceptions.admin.asking import actor, ask
+from apps.exceptions.models import ExceptionGrant, ExceptionState, Urgency
+from apps.exceptions.models.grant import in_state
+from apps.exceptions.services import grants
+from apps.tenants.sites import RefusalsInForm, RoleAdmin
+
+COLOURS: Final = {Urgency.YELLOW: "#f5c518", Urgency.ORANGE: "#f28c28", Urgency.RED: "#d62828"}
+SHOWN: Final = (
+    "state", "urgency_colour", "agent_name", "agent_id", "mcp_server", "tool", "resource", "justification",
+    "created_by", "created_at", "expires_at", "extension_count", "max_extensions", "revoked_at", "revoked_by",
+    "use_count", "last_used_at", "uses",
+)  # fmt: skip
+
+
+class StateFilter(admin.SimpleListFilter):
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(state.value, state.label) for state in ExceptionState]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ExceptionGrant]) -> QuerySet[ExceptionGrant]:
+        wanted = self.value()
+        return (
+            in_state(queryset, ExceptionState(wanted), timezone.now()) if wanted in ExceptionState.values else queryset
+        )
+
+
+class GrantForm(forms.ModelForm[ExceptionGrant]):
+    agent_id = forms.ModelChoiceField(Agent.objects.none(), label="Agent")
+    mcp_server = forms.ModelChoiceField(
+        McpServer.objects.none(), label="Server", required=False, to_field_name="name", empty_label="every server"
+    )
+    tool = forms.CharField(max_length=200, help_text="Exact, or with *, ** and ?. A backslash takes them as they are.")
+    resource = forms.CharField(
+        max_length=1000,
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 80, "spellcheck": "false"}),
+        help_text="One pattern per line. A call is covered when one of the lines covers each thing that it reaches.",
+    )
+    justification = forms.CharField(
+        min_length=grants.MIN_JUSTIFICATION,
+        max_length=grants.MAX_JUSTIFICATION,
+        widget=forms.Textarea(attrs={"rows": 4, "cols": 80}),
+        help_text="Why; goes into the log.",
+    )
+    expires_in_hours = forms.IntegerField(min_value=1, max_value=grants.MAX_HOURS, initial=24, label="Hours")
+    max_extensions = forms.IntegerField(
+        min_value=0, max_value=grants.MAX_EXTENSIONS, initial=grants.DEFAULT_EXTENSIONS, label="Extensions, at most"
+    )
+
+    class Meta:
+        model = ExceptionGrant
+        fields = ("tool", "resource", "justification", "max_extensions")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        in_service = Agent.objects.filter(status__in=(AgentStatus.ACTIVE, AgentStatus.SUSPENDED)).order_by("name")
+        self.fields["agent_id"].queryset = in_service  # type: ignore[attr-defined]  # declared so above
+        self.fields["mcp_server"].queryset = McpServer.objects.order_by("name")  # type: ignore[attr-defined]
+
+
+class GrantAdmin(RefusalsInForm, RoleAdmin):
+    write_role = grants.WRITE_ROLE
+    form = GrantForm
+    list_display = (
+        "__str__", "state", "urgency_colour", "mcp_server", "expires_at", "extended", "use_count", "last_used_at",
+        "created_by",
+    )  # fmt: skip
+    list_filter = (StateFilter, "extension_count", "mcp_server", "created_at")
+    search_fields = ("id", "agent_id", "agent_name", "tool", "resource", "justification", "created_by")
+    list_select_related = False
+    actions = ("extend", "revoke")
+    fieldsets: ClassVar[Any] = (
+        (None, {"fields": ("agent_id", "mcp_server", "tool", "resource", "justification")}),
+        ("For how long", {"fields": ("expires_in_hours", "max_extensions")}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_grant_permission(self, request: HttpRequest) -> bool:
+        return self._holds(request, grants.WRITE_ROLE)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
+        return self.fieldsets if obj is None else ((None, {"fields": SHOWN}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+        return () if obj is None else SHOWN
+
+    def save_model(
+        self, request: HttpRequest, obj: ExceptionGrant, form: ModelForm[ExceptionGrant], change: bool
+    ) -> None:
+        fields = dict(form.cleaned_data)
+        agent, server = fields.pop("agent_id"), fields.pop("mcp_server")
+        made = grants.create(
+            actor=actor(request), agent_id=agent.pk, mcp_server=server.name if server else "", **fields
+        )
+        obj.pk = made.pk
+        obj.refresh_from_db()
+
+    @admin.display(description="state", ordering="expires_at")
+    def state(self, grant: ExceptionGrant) -> str:
+        return str(grant.state(timezone.now()).label)
+
+    @admin.display(description="urgency", ordering="extension_count")
+    def urgency_colour(self, grant: ExceptionGrant) -> SafeString | str:
+        colour = COLOURS.get(grant.urgency)
+        if colour is None:
+            return "–"
+        style = f"border-left: 0.4em solid {colour}; padding-left: 0.4em"
+        return format_html('<span style="{}">{}</span>', style, grant.urgency.label)
+
+    @admin.display(description="extended", ordering="extension_count")
+    def extended(self, grant: ExceptionGrant) -> str:
+        return f"{grant.extension_count} of {grant.max_extensions}"
+
+    @admin.display(description="its calls")
+    def uses(self, grant: ExceptionGrant) -> SafeString:
+        query = urlencode({"agent_id": grant.agent_id, "stage": "exception"})
+        return format_html('<a href="{}?{}">in the log</a>', reverse("admin:audit_auditentry_changelist"), query)
+
+    @admin.action(description="Extend…", permissions=["grant"])
+    def extend(self, request: HttpRequest, rows: QuerySet[ExceptionGrant]) -> HttpResponse | None:
+        def prolong(grant: ExceptionGrant, who: str, note: str) -> Model:
+            return grants.extend(grant.pk, actor=who, hours=_hours(note))
+
+        question = f"For how many hours more? {grants.DEFAULT_EXTENSION} where the field is empty."
+        return ask(self, request, rows, prolong, title="Extend", question=question, label="Hours")
+
+    @admin.action(description="Revoke…", permissions=["grant"])
+    def revoke(self, request: HttpRequest, rows: QuerySet[ExceptionGrant]) -> HttpResponse | None:
+        def withdraw(grant: ExceptionGrant, who: str, note: str) -> Model:
+            return grants.revoke(grant.pk, actor=who, reason=note)
+
+        question = "From the next call on, nothing is covered by these."
+        return ask(self, request, rows, withdraw, title="Revoke", question=question, label="Reason")
+
+
+def _hours(text: str) -> int:
+    text = text.strip() or str(grants.DEFAULT_EXTENSION)
+    if not text.isascii() or not text.isdigit() or len(text) > 4:
+        raise BadInput("Hours are a whole number.", fields={"hours": f"From 1 to {grants.MAX_HOURS}."})
+    return int(text)
