@@ -1,0 +1,148 @@
+"""The kill switch in the admin: the tenant's own, and on the operator's site the installation's and the glass."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django import forms
+
+from apps.exceptions.admin.turning import Turn, TurnForm, TurningAdmin
+from apps.exceptions.services import break_glass, fleet, kill_switch
+from apps.exceptions.services.break_glass import DEFAULT_MINUTES, MAX_MINUTES
+from apps.tenants.context import in_tenant
+from apps.tenants.services import schema_of_slug
+from apps.tenants.sites import ReadOnlyAdmin
+
+STOPPED = "All agents are stopped: no call is forwarded any more."
+UNTOLD = " Redis could not be told; gateways hear of it as soon as it answers."
+
+
+def _engage(data: Mapping[str, Any], actor: str) -> str:
+    announced = kill_switch.engage(reason=data["reason"], actor=actor)
+    return STOPPED if announced else STOPPED + UNTOLD
+
+
+def _release(data: Mapping[str, Any], actor: str) -> str:
+    announced = kill_switch.release(reason=data["reason"], actor=actor)
+    if kill_switch.standing().stopped:
+        return "This tenant's own stop is over. The installation's still holds."
+    return "Agents may act again." if announced else "Agents may act again." + UNTOLD
+
+
+class KillSwitchAdmin(TurningAdmin):
+    list_display = ("engaged_at", "engaged_by", "reason", "released_at", "released_by", "release_reason")
+    list_filter = ("engaged_at", "released_at")
+    search_fields = ("reason", "engaged_by", "released_by", "release_reason")
+    list_select_related = False
+    turns: ClassVar[Mapping[str, Turn]] = {
+        "engage": Turn(
+            "Stop all agents",
+            "Every agent of this tenant is refused from now on, and calls that wait for a person are denied."
+            " The next page comes when no call is forwarded any more.",
+            _engage,
+        ),
+        "release": Turn("Release", "The agents of this tenant may act again, as policy lets them.", _release),
+    }
+
+    def says(self) -> str:
+        standing = kill_switch.standing()
+        if standing.fleet is not None:
+            return f"All agents of this installation are stopped: {standing.fleet.reason}"
+        if standing.tenant is not None:
+            return f"All agents are stopped by {standing.tenant.engaged_by}: {standing.tenant.reason}"
+        return "Agents may act."
+
+    def fitting(self) -> tuple[str, ...]:
+        return ("release",) if kill_switch.standing().tenant is not None else ("engage",)
+
+
+class BreakGlassAdmin(ReadOnlyAdmin):
+    """Only looked at: the operator breaks the glass."""
+
+    list_display = ("broken_at", "agent_id", "reason", "broken_by", "expires_at", "mended_at", "mended_by")
+    list_filter = ("broken_at", "mended_at")
+    search_fields = ("agent_id", "reason", "broken_by")
+    list_select_related = False
+
+
+class TenantTurnForm(TurnForm):
+    tenant = forms.SlugField(help_text="The tenant's slug.")
+
+
+class BreakForm(TenantTurnForm):
+    agent_id = forms.UUIDField(required=False, help_text="Empty lifts the stop for all agents of the tenant.")
+    minutes = forms.IntegerField(min_value=1, max_value=MAX_MINUTES, initial=DEFAULT_MINUTES)
+
+
+def _in_tenant(data: Mapping[str, Any], actor: str, turn: Any) -> str:
+    with in_tenant(schema_of_slug(data["tenant"])):
+        return f"{data['tenant']}: {turn(data, actor)}"
+
+
+def _told(told: fleet.Told) -> str:
+    words = f"{len(told.told)} tenants were told."
+    if told.failed:
+        words += f" Not told yet, and tried again by the worker: {', '.join(told.failed)}."
+    return words if told.announced else words + UNTOLD
+
+
+def _break(data: Mapping[str, Any], actor: str) -> str:
+    row = break_glass.break_glass(
+        schema_of_slug(data["tenant"]),
+        reason=data["reason"],
+        actor=actor,
+        minutes=data["minutes"],
+        agent_id=str(data["agent_id"] or ""),
+    )
+    return f"{data['tenant']}: the stop is lifted until {row.expires_at.isoformat(timespec='seconds')}."
+
+
+def _mend(data: Mapping[str, Any], actor: str) -> str:
+    count = break_glass.mend(schema_of_slug(data["tenant"]), reason=data["reason"], actor=actor)
+    return f"{data['tenant']}: {count} lifts are mended, and the stop holds for everybody."
+
+
+class FleetStopAdmin(TurningAdmin):
+    list_display = ("engaged_at", "engaged_by", "reason", "released_at", "released_by", "release_reason")
+    list_filter = ("engaged_at", "released_at")
+    search_fields = ("reason", "engaged_by", "released_by", "release_reason")
+    list_select_related = False
+    who = "operator"
+    turns: ClassVar[Mapping[str, Turn]] = {
+        "engage": Turn(
+            "Stop the installation",
+            "Every agent of EVERY tenant is refused from now on, and calls that wait for a person are denied.",
+            lambda data, actor: _told(fleet.engage_fleet(reason=data["reason"], actor=actor)),
+        ),
+        "release": Turn(
+            "Release the installation",
+            "The installation's stop ends. Tenants that stopped themselves stay stopped.",
+            lambda data, actor: _told(fleet.release_fleet(reason=data["reason"], actor=actor)),
+        ),
+        "engage-tenant": Turn(
+            "Stop one tenant",
+            "Every agent of this tenant is refused from now on.",
+            lambda data, actor: _in_tenant(data, actor, _engage),
+            TenantTurnForm,
+        ),
+        "release-tenant": Turn(
+            "Release one tenant",
+            "This ends the tenant's own stop, whoever engaged it.",
+            lambda data, actor: _in_tenant(data, actor, _release),
+            TenantTurnForm,
+        ),
+        "break-glass": Turn(
+            "Break the glass",
+            "For a limited time what stops this tenant does not hold for one agent, or for all. Policy still does.",
+            _break,
+            BreakForm,
+        ),
+        "mend": Turn("Mend the glass", "The stop holds again for everybody, at once.", _mend, TenantTurnForm),
+    }
+
+    def says(self) -> str:
+        stop = fleet.current()
+        return "Nothing stops the installation." if stop is None else f"The installation is stopped: {stop.reason}"
+
+    def fitting(self) -> tuple[str, ...]:
+        other = "release" if fleet.current() is not None else "engage"
+        return (other, "engage-tenant", "release-tenant", "break-glass", "mend")
