@@ -18,7 +18,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
 os.environ.setdefault("BEHAVRY_LOG_LEVEL", "ERROR")  # log lines go to stdout too, which is the figures' alone
 django.setup()
 
-from bench import appends, calls, killswitch, rulebook60, scanning, tenants  # noqa: E402 - models need Django's app registry first
+# Models need Django's app registry first.
+from bench import appends, calls, killswitch, replay, rulebook60, scanning, tenants  # noqa: E402
 
 Figures = dict[str, Any]
 
@@ -55,11 +56,16 @@ BARS = (
     Bar("kill_last_forwarded_ms", "request to the last call forwarded, p50 / p99 ms", "", lambda f: True),
     Bar("kill_refused_ms", "answer to the first call refused after it, p50 / p99 ms", "", lambda f: True),
     Bar("kill_bystander", "another tenant's calls meanwhile", "", lambda f: True),
+    Bar(
+        "replay_s", "replay of 100,000 recorded calls, 60 rules and the base, s", "< 30 s", lambda f: f["replay_s"] < 30
+    ),
+    Bar("replay_flips", "calls that would end otherwise", "", lambda f: True),
+    Bar("replay_rss_mb", "resident memory, peak of the process", "", lambda f: True),
     Bar("tenant_s", "creating a tenant", "< 2 s", lambda f: f["tenant_s"] < 2),
 )
 
 
-NAMES = ("decisions", "scanning", "appends", "tenants", "killswitch", "calls")
+NAMES = ("decisions", "scanning", "appends", "tenants", "killswitch", "replay", "calls")
 
 
 def main() -> int:
@@ -88,6 +94,7 @@ def _measures(memory_calls: int, trials: int) -> Iterable[tuple[str, Callable[[]
     yield "decisions", rulebook60.measure
     yield "scanning", scanning.measure
     yield "tenants", tenants.measure
+    yield "replay", replay.measure
     yield "appends", appends.measure
     yield "killswitch", lambda: killswitch.measure(trials)
     yield "calls", lambda: calls.measure(memory_calls)

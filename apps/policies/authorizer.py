@@ -33,7 +33,7 @@ class ProgramAuthorizer:
     def __call__(self, document: JSON) -> Ruling:
         try:
             answer = self._program.evaluate(
-                base.ENTRYPOINT, document, now_ns=_present(document), max_steps=MAX_STEPS, max_seconds=MAX_SECONDS
+                base.ENTRYPOINT, document, now_ns=present(document), max_steps=MAX_STEPS, max_seconds=MAX_SECONDS
             )
             return ruling_of(answer)
         except EvaluationError as error:
@@ -65,7 +65,7 @@ def _verdict(said: JSON) -> Verdict:
     return Verdict(Effect(said["result"]), reason, policy)
 
 
-def _present(document: JSON) -> int:
+def present(document: JSON) -> int:
     """The call's own time where the document has it, so that a decision can be repeated later."""
     context = document.get("context") if isinstance(document, dict) else None
     given = context.get("time_ns") if isinstance(context, dict) else None

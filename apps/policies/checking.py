@@ -53,9 +53,14 @@ def check(content: str, slug: str) -> None:
     tokens = source.tokens(content)
     if problems := [*nesting(tokens), *_overreach(tokens, slug)]:
         raise refused(problems)
+    alone(content, slug)
+
+
+def alone(content: str, slug: str) -> bytes:
+    """The plan of one policy by itself. Raises BadInput."""
     own = Source(slug, content)
     words = {name: text for name, text in base.modules().items() if name in _SHARED_MODULES}
-    _compile({own.file: content, **words}, f"data.behavry.tenant.{slug}", {own.file})
+    return _compile({own.file: content, **words}, f"data.behavry.tenant.{slug}", {own.file})
 
 
 def compiled(policies: Sequence[Source]) -> bytes:

@@ -14,10 +14,20 @@ import orjson
 
 from apps.decision.types import JSON, Authorizer, Ruling
 from apps.policies.authorizer import FAILED
+from apps.policies.contributing import Same
 from apps.policies.recorded import Recorded
 
 SAMPLES_PER_GROUP: Final = 20
 _POLICY_STAGES: Final = frozenset({"policy"})
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules in effect and the candidate. Where `same` says that both decide alike, one of them is asked."""
+
+    before: Authorizer
+    after: Authorizer
+    same: Same
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +71,11 @@ class Tally:
         return sum(self.groups.values())
 
 
-def compare(inputs: Sequence[Recorded], before: Authorizer, after: Authorizer, *, start: int, until: float) -> Tally:
+def compare(inputs: Sequence[Recorded], rules: Rules, *, start: int, until: float) -> Tally:
     """Judge inputs in turn until the clock (`time.monotonic`) says `until`, and at least one."""
     tally, kept = Tally(start), Counter[Group]()
     for one in inputs:
-        _judge(one, before, after, tally, kept)
+        _judge(one, rules, tally, kept)
         tally.cursor = one.seq
         tally.done += 1
         if time.monotonic() > until:
@@ -73,7 +83,7 @@ def compare(inputs: Sequence[Recorded], before: Authorizer, after: Authorizer, *
     return tally
 
 
-def _judge(one: Recorded, before: Authorizer, after: Authorizer, tally: Tally, kept: Counter[Group]) -> None:
+def _judge(one: Recorded, rules: Rules, tally: Tally, kept: Counter[Group]) -> None:
     try:
         document = orjson.loads(one.document)
     except orjson.JSONDecodeError:
@@ -83,7 +93,8 @@ def _judge(one: Recorded, before: Authorizer, after: Authorizer, tally: Tally, k
         return
     dlp = document.get("dlp")
     tally.masked += type(dlp) is dict and dlp.get("has_findings") is True
-    was, would = before(document), after(document)
+    was = rules.before(document)
+    would = was if was is not FAILED and rules.same(document) else rules.after(document)
     tally.errors_before += was is FAILED
     tally.errors_after += would is FAILED
     tally.drifted += one.stage in _POLICY_STAGES and one.result != was.result

@@ -4,7 +4,6 @@ transaction with the cursor. Whoever dies in between has done nothing; the next 
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, TypeAlias
@@ -17,11 +16,11 @@ from django.utils import timezone
 from apps.audit import services as audit
 from apps.decision.errors import BadInput
 from apps.decision.events import EventKind
-from apps.decision.types import JSON, Authorizer
-from apps.policies import assembly, comparing, plans, recorded
+from apps.decision.types import JSON
+from apps.policies import assembly, comparing, contributing, plans, recorded
 from apps.policies.assembly import Source
 from apps.policies.authorizer import ProgramAuthorizer
-from apps.policies.comparing import Group, Sample, Tally
+from apps.policies.comparing import Group, Rules, Sample, Tally
 from apps.policies.models import Comparison, Flip, FlipGroup, Policy, PolicyVersion
 
 LEASE: Final = timedelta(seconds=30)
@@ -53,14 +52,6 @@ class Turn(StrEnum):
     HOPELESS = "hopeless"  # the candidate fails, and goes on failing
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """The rules in effect and the candidate, ready to judge."""
-
-    before: Authorizer
-    after: Authorizer
-
-
 def take(kind: Kind, owner: str, *, passed: Sequence[UUID] = ()) -> Comparison | None:
     """The oldest live one that nobody works on, now under this owner's lease."""
     free = Q(lease_until__isnull=True) | Q(lease_until__lt=timezone.now())
@@ -90,7 +81,7 @@ def advance(row: Comparison, rules: Rules, *, seconds: float) -> Turn:
         while inputs:
             began = time.monotonic()
             until = min(began + SLICE_SECONDS, max(end, began))
-            tally = comparing.compare(inputs, rules.before, rules.after, start=row.cursor, until=until)
+            tally = comparing.compare(inputs, rules, start=row.cursor, until=until)
             if not _store(row, tally, time.monotonic() - began):
                 return Turn.LOST
             if _hopeless(row):
@@ -100,9 +91,11 @@ def advance(row: Comparison, rules: Rules, *, seconds: float) -> Turn:
                 return Turn.MORE
 
 
-def rules_of(before: Sequence[Source], after: Sequence[Source]) -> Rules:
-    """Raises BadInput where one side does not compile."""
-    return Rules(*(ProgramAuthorizer(plans.program_of(one), quiet=True) for one in (before, after)))
+def rules_of(before: Sequence[Source], after: Sequence[Source], slug: str) -> Rules:
+    """Two rulebooks that differ in this policy alone. Raises BadInput where one of them does not compile."""
+    was, would = (next((one.content for one in side if one.slug == slug), None) for side in (before, after))
+    judges = [ProgramAuthorizer(plans.program_of(side), quiet=True) for side in (before, after)]
+    return Rules(*judges, contributing.same_of(slug, was, would))
 
 
 def digest(sources: Sequence[Source]) -> str:

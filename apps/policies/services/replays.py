@@ -105,7 +105,7 @@ def _turn(row: Comparison, seconds: float) -> None:
     elif digests != (row.before_digest, row.after_digest):
         comparisons.finish(row, Status.FAILED, MOVED)
         return
-    turn = comparisons.advance(row, comparisons.rules_of(before, after), seconds=seconds)
+    turn = comparisons.advance(row, comparisons.rules_of(before, after, row.slug), seconds=seconds)
     if turn is Turn.END:
         comparisons.finish(row, Status.DONE)
     elif turn is Turn.HOPELESS:

@@ -101,7 +101,7 @@ def _turn(row: Comparison, seconds: float) -> None:
         row.before_digest, row.after_digest, row.problem = *digests, ""
         row.save(update_fields=["before_digest", "after_digest", "problem"])
     try:
-        rules = comparisons.rules_of(before, after)
+        rules = comparisons.rules_of(before, after, row.slug)
     except BadInput as error:
         row.problem = comparisons.problem_of(error)
         row.save(update_fields=["problem"])

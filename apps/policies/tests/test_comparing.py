@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from apps.decision.types import JSON, Effect, Ruling
 from apps.policies.authorizer import FAILED
-from apps.policies.comparing import SAMPLES_PER_GROUP, Group, Tally, compare
+from apps.policies.comparing import SAMPLES_PER_GROUP, Group, Rules, Tally, compare
 from apps.policies.recorded import Recorded
 from apps.policies.tests.examples import document
 
@@ -27,12 +27,14 @@ def recorded(seq: int, text: bytes = b"", stage: str = "policy", result: str = "
     return Recorded(seq, UUID(int=seq), datetime(2026, 1, 1, tzinfo=UTC), content, result, "a.allow", stage)
 
 
-def saying(ruling: Ruling) -> Any:
+def saying(ruling: Ruling | bool) -> Any:
     return lambda document: ruling
 
 
-def judged(inputs: list[Recorded], before: Ruling = ALLOW, after: Ruling = DENY, until: float = LATER) -> Tally:
-    return compare(inputs, saying(before), saying(after), start=0, until=until)
+def judged(
+    inputs: list[Recorded], before: Ruling = ALLOW, after: Ruling = DENY, until: float = LATER, same: bool = False
+) -> Tally:
+    return compare(inputs, Rules(saying(before), saying(after), saying(same)), start=0, until=until)
 
 
 @pytest.mark.parametrize(("before", "after"), [(ALLOW, DENY), (DENY, ALLOW), (ALLOW, ESCALATE), (ESCALATE, DENY)])
@@ -68,6 +70,11 @@ def test_it_counts_errors_of_each_side_as_the_denials_that_they_are() -> None:
     assert (tally.errors_before, tally.errors_after, tally.groups) == (0, 1, {KEEPS: 1})
     both = judged([recorded(1)], FAILED, FAILED)
     assert (both.errors_before, both.errors_after, both.flips) == (1, 1, 0)
+
+
+def test_it_judges_once_what_both_decide_alike_unless_judging_failed() -> None:
+    assert judged([recorded(1)], ALLOW, DENY, same=True).flips == 0
+    assert judged([recorded(1)], FAILED, ALLOW, same=True).flips == 1
 
 
 def test_it_counts_masked_inputs() -> None:
