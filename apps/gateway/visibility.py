@@ -1,9 +1,11 @@
 """Who may see what: a thing that policy could never allow this caller is not listed, and answered for as missing.
 
 "Could allow" means: asked with the name and without arguments, policy does not say deny. A rule that denies because
-of an argument therefore leaves the tool visible, and so does one that asks for approval.
+of an argument therefore leaves the tool visible, and so does one that asks for approval. So does, too, a live exception
+that speaks of it.
 """
 
+from apps.decision import exceptions
 from apps.decision import pipeline as judgement
 from apps.decision.types import JSON, Call, Effect, Facts
 from apps.gateway import calls, methods
@@ -17,7 +19,11 @@ async def could_allow(facts: Facts, method: str, name: str) -> bool:
     resource = name if asked.header == "uri" else ""
     call = Call(server.name, method, name, action, resource, server.kind, 1, {}, "")
     ruling = await judgement.ask(facts.book, judgement.document(call, facts))
-    return ruling.result is not Effect.DENY
+    if ruling.result is not Effect.DENY:
+        return True
+    if asked.header == "uri":
+        return exceptions.granted(calls.of_resource(call, name), facts) is not None
+    return exceptions.names(facts, method, name)
 
 
 async def filtered(facts: Facts, listing: Listing, result: dict[str, JSON]) -> dict[str, JSON]:
