@@ -28,7 +28,7 @@ from apps.tenants.context import current_schema
 from apps.tenants.models import FleetStop
 
 MAX_PENDING: Final = 100  # per agent; one that is refused this often is not waiting for a person any more
-TOO_MANY: Final = "escalation.too_many"
+TOO_MANY: Final = "approval.too_many"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ def hold(asked: Asked, entry: Entry, document: bytes | None = None) -> Held:
 
     New or pending: `entry`, the decision that escalates, is written with the escalation's id in its `extra`, and its
     masked input `document` beside it. Approved or denied: it is not; the caller goes on with `use`, or with a denial of
-    its own. So too where the agent has too many calls waiting (denied, policy `escalation.too_many`, no id).
+    its own. So too where the agent has too many calls waiting (denied, policy `approval.too_many`, no id).
     Raises Outdated where the rules have moved since the call was judged.
     """
     agent_id = asked.facts.caller.agent.id

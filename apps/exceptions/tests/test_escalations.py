@@ -240,7 +240,7 @@ def test_it_fills_the_table_only_so_far(acme: str, monkeypatch: pytest.MonkeyPat
     for tool in ("one", "two"):
         hold(acme, make_asked(acme, make_call(tool=tool)))
     refused = hold(acme, make_asked(acme, make_call(tool="three")))
-    assert (refused.id, refused.status, refused.policy_id) == ("", "denied", "escalation.too_many")
+    assert (refused.id, refused.status, refused.policy_id) == ("", "denied", "approval.too_many")
     assert "waiting" in refused.note
     assert len(entries(acme, EventKind.CALL_DECISION)) == 2
     assert hold(acme, make_asked(acme, make_call(tool="one"))).status == "pending"

@@ -2,12 +2,16 @@
 
 import hashlib
 import hmac
+import re
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from apps.exceptions import sending
+from apps.exceptions.services import hooks
 from apps.exceptions.services.deliveries import Parcel
 from apps.exceptions.tests.receiver import Receiver, receiving
 
@@ -41,6 +45,24 @@ def test_it_signs_the_time_and_the_body(receiver: Receiver) -> None:
     parts = dict(part.split("=") for part in got.headers["X-Behavry-Signature"].split(","))
     signed = f"{parts['t']}.".encode() + got.body
     assert parts["v1"] == hmac.new(SECRET, signed, hashlib.sha256).hexdigest()
+
+
+def test_it_signs_as_the_documentation_says(receiver: Receiver) -> None:
+    text = (Path(__file__).parents[3] / "docs/escalations.md").read_text()
+    names: dict[str, Any] = {}
+    exec(re.findall(r"```python\n(.*?)```", text, re.S)[-1], names)
+    sending.send([parcel(receiver.url)])
+    (got,) = receiver.received
+    header = got.headers["X-Behavry-Signature"]
+    assert names["is_genuine"](SECRET.decode(), header, got.body)
+    assert not names["is_genuine"](SECRET.decode(), header, got.body + b" ")
+    assert not names["is_genuine"]("another secret", header, got.body)
+    assert not names["is_genuine"](SECRET.decode(), header, got.body, tolerance=-1)
+
+
+def test_it_documents_every_kind() -> None:
+    text = (Path(__file__).parents[3] / "docs/escalations.md").read_text()
+    assert [kind for kind in hooks.KINDS if f"`{kind}`" not in text] == []
 
 
 def test_it_takes_nothing_but_success_for_success(receiver: Receiver) -> None:
