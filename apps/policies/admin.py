@@ -14,6 +14,7 @@ from apps.decision.scan.patterns import BUILTIN_PATTERNS
 from apps.policies import services
 from apps.policies.admin_changes import ChangeAdmin, ChangeSettingsAdmin, ComparisonAdmin, ask_for_note
 from apps.policies.models import (
+    BlastRadiusSetting,
     Comparison,
     DlpPattern,
     DlpSetting,
@@ -23,7 +24,7 @@ from apps.policies.models import (
     RateLimitSetting,
 )
 from apps.policies.permissions import person_of
-from apps.policies.services import changes, limits, shadows
+from apps.policies.services import blast_radius, changes, limits, shadows
 from apps.tenants.models import TenantConfig
 from apps.tenants.roles import Role
 from apps.tenants.sites import RefusalsInForm, RoleAdmin, tenant_site
@@ -216,6 +217,57 @@ class RateLimitAdmin(RefusalsInForm, RoleAdmin):
         obj.pk = row.pk
 
 
+class BlastRadiusForm(forms.ModelForm[BlastRadiusSetting]):
+    """Lists are written one a line: a path may hold a comma."""
+
+    config_paths = forms.CharField(widget=forms.Textarea, required=False, help_text="One directory a line.")
+    protected_names = forms.CharField(widget=forms.Textarea, required=False, help_text="One file name a line.")
+
+    class Meta:
+        model = BlastRadiusSetting
+        fields = blast_radius.FIELDS
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("config_paths", "protected_names"):
+            self.initial[name] = "\n".join(getattr(self.instance, name))
+
+    def clean_config_paths(self) -> list[str]:
+        return _lines(self.cleaned_data["config_paths"])
+
+    def clean_protected_names(self) -> list[str]:
+        return _lines(self.cleaned_data["protected_names"])
+
+
+class BlastRadiusAdmin(RefusalsInForm, RoleAdmin):
+    """One row at most; without one the defaults hold."""
+
+    form = BlastRadiusForm
+    list_display = ("__str__", *blast_radius.FIELDS, "updated_at")
+    search_fields = ()
+    list_select_related = False
+    actions = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return super().has_add_permission(request) and not BlastRadiusSetting.objects.exists()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def save_model(
+        self, request: HttpRequest, obj: BlastRadiusSetting, form: ModelForm[BlastRadiusSetting], change: bool
+    ) -> None:
+        given = {name: form.cleaned_data[name] for name in blast_radius.FIELDS}
+        row = blast_radius.configure(actor=_actor(request), changes=given)
+        if row.pk is None:  # added with nothing but defaults, which need no row
+            row.save()
+        obj.pk = row.pk
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
 def _actor(request: HttpRequest) -> str:
     return f"user:{request.user.get_username()}"
 
@@ -226,4 +278,5 @@ tenant_site.register(Comparison, ComparisonAdmin)
 tenant_site.register(TenantConfig, ChangeSettingsAdmin)
 tenant_site.register(DlpPattern, DlpPatternAdmin)
 tenant_site.register(DlpSetting, DlpSettingAdmin)
+tenant_site.register(BlastRadiusSetting, BlastRadiusAdmin)
 tenant_site.register(RateLimitSetting, RateLimitAdmin)

@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.policies.api import changes, comparisons, dlp, policies, rate_limits
+from apps.policies.api import blast_radius, changes, comparisons, dlp, policies, rate_limits
 
 urlpatterns = [
+    path("admin/blast-radius", blast_radius.BlastRadiusView.as_view(), name="blast-radius"),
     path("admin/rate-limits", rate_limits.RateLimitsView.as_view(), name="rate-limits"),
     path("policies", policies.PoliciesView.as_view(), name="policies"),
     path("policies/base", policies.BaseRulesView.as_view(), name="policies-base"),

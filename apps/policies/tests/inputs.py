@@ -22,7 +22,8 @@ PATHS = (
 )  # fmt: skip
 SPELLED = (
     "/", "/srv", "/srv/data/report.csv", "~/x", "~/.ssh/id", "/home/ada/.ssh/id", "/users/ada/.ssh",
-    "c:/users/ada/.ssh/x", "c:/", "unc:a:b:/c/d/e", "/etc/hosts", "/e*/hosts", "*/x", "/srv/*/x/y/z", "a/b/c/d", ".", "/srv/conf/x", "/root",
+    "c:/users/ada/.ssh/x", "c:/", "unc:a:b:/c/d/e", "/etc/hosts", "/e*/hosts", "*/x",
+    "/srv/*/x/y/z", "a/b/c/d", ".", "/srv/conf/x", "/root",
 )  # fmt: skip
 URLS = (
     "https://example.com/a?b=c", "http://127.0.0.1/x", "http://10.1.2.3", "http://172.20.0.1", "http://172.32.0.1",

@@ -1,6 +1,7 @@
 """The gateway's screen and the Rego rule say the same about the blast radius, word for word."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,12 +12,17 @@ from apps.decision.rego import Program, compile_modules, load
 from apps.decision.screens import blast_radius
 from apps.decision.tests.builders import make_call, make_facts, make_rulebook
 from apps.decision.tests.test_blast_radius import SHAPES, called
-from apps.decision.types import Action, BlastRadius, Call, Reach, Verdict
+from apps.decision.types import JSON, Action, BlastRadius, Call, Reach, Verdict
 from apps.policies import base
 from apps.policies.authorizer import ruling_of
 
 PATH = "behavry/rules/blast_radius/verdicts"
 Said = Callable[[Call, BlastRadius], set[tuple[str, str, str]]]
+
+
+def _found(program: Program, document: JSON) -> list[JSON]:
+    found: Any = program.evaluate(PATH, document)
+    return list(found)
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +31,7 @@ def rego() -> Said:
 
     def said(call: Call, limits: BlastRadius) -> set[tuple[str, str, str]]:
         document = pipeline.document(call, make_facts(book=make_rulebook(blast_radius=limits)))
-        return {(one["result"], one["reason"], one["policy"]) for one in program.evaluate(PATH, document)}
+        return {(one["result"], one["reason"], one["policy"]) for one in _found(program, document)}
 
     return said
 
@@ -92,7 +98,7 @@ def test_it_keeps_the_same_defaults(rego: Said) -> None:
     for _, kind, action, arguments in SHAPES[:60]:
         document = pipeline.document(call := called(kind, action, arguments), make_facts())
         del document["context"]["blast_radius"]
-        assert {one["policy"] for one in program.evaluate(PATH, document)} == {
+        assert {one["policy"] for one in _found(program, document)} == {
             policy for _, _, policy in screened(call, BlastRadius())
         }
 
