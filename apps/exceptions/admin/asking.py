@@ -22,7 +22,8 @@ def ask(
     label: str = "Note",
 ) -> HttpResponse | None:
     """`act(row, actor, note)` runs for each row once the page was sent. Rows that want another note are asked again."""
-    note, left, errors = request.POST.get("note", ""), list(rows), []
+    note, left = request.POST.get("note", ""), list(rows)
+    errors: list[str] = []
     if request.POST.get("confirmed"):
         left, errors = _act(page, request, left, act, note)
         if not left:

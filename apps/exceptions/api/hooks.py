@@ -16,21 +16,24 @@ from apps.exceptions.services import hooks
 from apps.tenants.api import KeysetPage
 from apps.tenants.roles import AtLeastAdmin, actor_of
 
+HOOK_FIELDS = ("id", "name", "url", "kinds", "enabled", "created_at", "updated_at")
+
 
 class HookSerializer(serializers.ModelSerializer[NotificationHook]):
     class Meta:
         model = NotificationHook
-        fields = ("id", "name", "url", "kinds", "enabled", "created_at", "updated_at")
+        fields = HOOK_FIELDS
         read_only_fields = fields
 
 
-class NewHookSerializer(HookSerializer):
+class NewHookSerializer(serializers.ModelSerializer[NotificationHook]):
     """With the secret, this once."""
 
     secret = serializers.CharField(read_only=True)
 
-    class Meta(HookSerializer.Meta):
-        fields = (*HookSerializer.Meta.fields, "secret")  # type: ignore[assignment]  # one more than the base class
+    class Meta:
+        model = NotificationHook
+        fields = (*HOOK_FIELDS, "secret")
         read_only_fields = fields
 
 

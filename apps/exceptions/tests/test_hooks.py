@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from apps.decision.errors import BadInput, Conflict, NotFound
 from apps.decision.events import EventKind
-from apps.exceptions import tasks
+from apps.exceptions import sending, tasks
 from apps.exceptions.models import Delivery, NotificationHook
 from apps.exceptions.services import deliveries, escalations, hooks
 from apps.exceptions.services.deliveries import Outcome
@@ -153,7 +153,7 @@ def test_it_sends_what_is_due_and_notes_it(acme: str, receiver: Receiver) -> Non
     assert (document["id"], document["kind"], document["tenant"]) == (str(row.id), "escalation.opened", acme)
     assert document["data"]["escalation"] == held.id
     at = int(got.headers["X-Behavry-Signature"].partition(",")[0].removeprefix("t="))
-    assert got.headers["X-Behavry-Signature"] == tasks.sending.signature(made.secret.encode(), got.body, at)
+    assert got.headers["X-Behavry-Signature"] == sending.signature(made.secret.encode(), got.body, at)
     with in_tenant(acme):
         row.refresh_from_db()
     assert (row.status, row.attempts, row.response_code, row.sent_at is None) == ("sent", 1, 200, False)

@@ -104,7 +104,7 @@ def test_it_leaves_nothing_waiting_behind_a_stop(fresh_tenant: Tenants) -> None:
 
     for round in range(3):
         calls = [make_asked(schema, make_call(tool=f"t{round}.{n}")) for n in range(6)]
-        holds = [lambda asked=asked: escalations.hold(asked, decision_of(asked)) for asked in calls]  # type: ignore[misc]
+        holds = [lambda asked=asked: escalations.hold(asked, decision_of(asked)) for asked in calls]
         outcomes = at_once(schema, *holds[:3], stop, *holds[3:])
         assert set(outcomes) <= {"pending", "outdated", "done"}
         with in_tenant(schema):
@@ -130,7 +130,7 @@ def test_it_counts_to_the_limit_and_no_further(fresh_tenant: Tenants, monkeypatc
     monkeypatch.setattr(escalations, "MAX_PENDING", 2)
     schema = fresh_tenant()
     calls = [make_asked(schema, make_call(tool=f"t{n}")) for n in range(5)]
-    holds = [lambda asked=asked: escalations.hold(asked, decision_of(asked)) for asked in calls]  # type: ignore[misc]
+    holds = [lambda asked=asked: escalations.hold(asked, decision_of(asked)) for asked in calls]
     assert at_once(schema, *holds) == ["denied"] * 3 + ["pending"] * 2
 
 

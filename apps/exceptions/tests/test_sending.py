@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 
+from apps.agents import server_rules
 from apps.exceptions import sending
 from apps.exceptions.services import hooks
 from apps.exceptions.services.deliveries import Parcel
@@ -103,7 +104,7 @@ def test_it_checks_where_a_name_leads(receiver: Receiver, monkeypatch: pytest.Mo
     by_name = receiver.url.replace("127.0.0.1", "localhost")
     assert outcome(f"{by_name}/named") == (200, "")
     assert receiver.received[-1].headers["Host"] == by_name.removeprefix("http://")
-    monkeypatch.setattr(sending.server_rules, "check_url", lambda url: {"url": "no"} if "127.0.0.1" in url else {})
+    monkeypatch.setattr(server_rules, "check_url", lambda url: {"url": "no"} if "127.0.0.1" in url else {})
     assert outcome(f"{by_name}/named") == (None, "address_not_allowed")
 
 
