@@ -44,10 +44,10 @@ class StateFilter(admin.SimpleListFilter):
 
 
 class GrantForm(forms.ModelForm[ExceptionGrant]):
-    agent_id = forms.ModelChoiceField(Agent.objects.none(), label="Agent")
-    mcp_server = forms.ModelChoiceField(
-        McpServer.objects.none(), label="Server", required=False, to_field_name="name", empty_label="every server"
+    agent = forms.ModelChoiceField(
+        Agent.objects.filter(status__in=(AgentStatus.ACTIVE, AgentStatus.SUSPENDED)).order_by("name")
     )
+    server = forms.ModelChoiceField(McpServer.objects.order_by("name"), required=False, empty_label="every server")
     tool = forms.CharField(max_length=200, help_text="Exact, or with *, ** and ?. A backslash takes them as they are.")
     resource = forms.CharField(
         max_length=1000,
@@ -69,16 +69,9 @@ class GrantForm(forms.ModelForm[ExceptionGrant]):
         model = ExceptionGrant
         fields = ("tool", "resource", "justification", "max_extensions")
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        in_service = Agent.objects.filter(status__in=(AgentStatus.ACTIVE, AgentStatus.SUSPENDED)).order_by("name")
-        self.fields["agent_id"].queryset = in_service  # type: ignore[attr-defined]  # declared so above
-        self.fields["mcp_server"].queryset = McpServer.objects.order_by("name")  # type: ignore[attr-defined]
-
 
 class GrantAdmin(RefusalsInForm, RoleAdmin):
     write_role = grants.WRITE_ROLE
-    form = GrantForm
     list_display = (
         "__str__", "state", "urgency_colour", "mcp_server", "expires_at", "extended", "use_count", "last_used_at",
         "created_by",
@@ -88,7 +81,7 @@ class GrantAdmin(RefusalsInForm, RoleAdmin):
     list_select_related = False
     actions = ("extend", "revoke")
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("agent_id", "mcp_server", "tool", "resource", "justification")}),
+        (None, {"fields": ("agent", "server", "tool", "resource", "justification")}),
         ("For how long", {"fields": ("expires_in_hours", "max_extensions")}),
     )
 
@@ -101,6 +94,11 @@ class GrantAdmin(RefusalsInForm, RoleAdmin):
     def has_grant_permission(self, request: HttpRequest) -> bool:
         return self._holds(request, grants.WRITE_ROLE)
 
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = GrantForm
+        return super().get_form(request, obj, change=change, **kwargs)
+
     def get_fieldsets(self, request: HttpRequest, obj: Model | None = None) -> Any:
         return self.fieldsets if obj is None else ((None, {"fields": SHOWN}),)
 
@@ -111,7 +109,7 @@ class GrantAdmin(RefusalsInForm, RoleAdmin):
         self, request: HttpRequest, obj: ExceptionGrant, form: ModelForm[ExceptionGrant], change: bool
     ) -> None:
         fields = dict(form.cleaned_data)
-        agent, server = fields.pop("agent_id"), fields.pop("mcp_server")
+        agent, server = fields.pop("agent"), fields.pop("server")
         made = grants.create(
             actor=actor(request), agent_id=agent.pk, mcp_server=server.name if server else "", **fields
         )
