@@ -85,8 +85,10 @@ def unsealed(request: Request, message: Message) -> tuple[Message, State | None]
 
 def wrapped(request: Request, message: Message, body: dict[str, JSON]) -> dict[str, JSON]:
     """An upstream's answer, its state wrapped where the client's next message could be mistaken for the gateway's."""
-    result = body.get("result")
-    theirs = result.get(STATE) if isinstance(result, dict) else None
+    result: JSON = body.get("result")
+    if not isinstance(result, dict):
+        return body
+    theirs = result.get(STATE)
     if not isinstance(theirs, str) or not theirs.startswith(PREFIX):
         return body
     state = sealed(request, message, State(carried={STATE: theirs}), now() + WRAPPED_SECONDS)

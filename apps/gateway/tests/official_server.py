@@ -21,6 +21,12 @@ async def read_slowly(context: Context) -> str:
 
 
 @server.tool()
+def post_message(text: str) -> str:
+    """Post to a channel."""
+    return f"posted {text}"
+
+
+@server.tool()
 def delete_all() -> str:
     """Never to be seen by a reader."""
     return "gone"

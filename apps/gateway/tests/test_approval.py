@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from apps.agents import services as agents
+from apps.decision.screens.killswitch import FRESH_SECONDS
 from apps.gateway.app import Gateway
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually
 from apps.gateway.tests.holding import HASTY, LIMITS, TEXT, Room, account, outcome, served
@@ -183,3 +184,25 @@ async def test_of_two_identical_calls_one_approval_lets_one_go(room: Room, gatew
     room.resolve(second, "deny")
     assert account(await waiting.pop())["decision"] == "deny"
     assert len(room.forwarded) == 1
+
+
+async def test_an_approval_is_not_lost_when_its_call_was_too_late_to_be_sent(room: Room, hasty: Caller) -> None:
+    params = {"name": "post_message", "arguments": {"text": TEXT}}
+    await hasty.stateless("tools/call", params)
+    room.resolve(room.escalations()[0], "approve")
+    usual = room.answer
+
+    async def slow(request: web.Request, message: Any) -> web.StreamResponse:
+        if message["method"] == "tools/list":
+            await asyncio.sleep(FRESH_SECONDS * 1.5)  # asked for the headers that mirror arguments, after the decision
+        return await usual(request, message)
+
+    room.upstream.answer = slow
+    async with served(room, HASTY) as elsewhere:
+        passed = await elsewhere.stateless("tools/call", params)
+    assert outcome(passed)["content"][0]["text"] == "done"
+    assert (len(room.forwarded), [row.status for row in room.escalations()]) == (1, ["used"])
+    assert [entry[:2] for entry in room.log()[1:]] == [("allow", "approval")] * 2
+    ended = {row["error"]: row["parent_event_id"] for row in room.tenant.log("call.outcome")}
+    allowed = [row["id"] for row in room.tenant.log("call.decision")[1:]]
+    assert ended == {"outdated": allowed[0], "": allowed[1]}
