@@ -4,10 +4,10 @@ import argparse
 import sys
 from types import ModuleType
 
-from apps.decision.scan import dlp_command
+from apps.decision.scan import dlp_command, inbound_command
 
 # A command is a module with NAME, HELP, DESCRIPTION, configure(parser) and run(arguments, lines, out).
-COMMANDS: tuple[ModuleType, ...] = (dlp_command,)
+COMMANDS: tuple[ModuleType, ...] = (dlp_command, inbound_command)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,0 +1,60 @@
+"""One automaton for all rules: which of them occur at all, in one pass; RE2 then says where."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+
+import hyperscan
+
+from apps.decision.scan.injection.rule import Place, Rule
+from apps.decision.scan.injection.views import View
+from apps.decision.scan.linear import compile_re2
+from apps.decision.scan.matcher import compile_hyperscan
+from apps.decision.types import Severity
+
+
+class Automaton:
+    """Immutable once built and shared by threads; each thread has its own scratch space."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._finders = tuple(compile_re2(rule.regex, groups=False) for rule in rules)
+        # Rules share what they look for: each expression is in the automaton once.
+        places: dict[str, int] = {}
+        self._needs = tuple(
+            tuple(places.setdefault(need, len(places)) for need in rule.needs or (rule.regex,)) for rule in rules
+        )
+        self._database = compile_hyperscan([(expression, False) for expression in places])
+        self._scratch = hyperscan.Scratch(self._database)
+        self._own = threading.local()
+
+    def triggered(self, buffer: bytes) -> list[int]:
+        """The rules that may match: mostly none, and then there is no more to do."""
+        seen: set[int] = set()
+        try:
+            scratch = self._own.scratch
+        except AttributeError:
+            scratch = self._own.scratch = self._scratch.clone()
+        self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
+        return [index for index, needs in enumerate(self._needs) if seen.issuperset(needs)] if seen else []
+
+    def find(self, view: View) -> Iterator[tuple[Rule, Place, Severity]]:
+        """Every match that its rule's check lets stand, rule by rule, in the order of the text."""
+        for index in self.triggered(view.buffer):
+            rule = self._rules[index]
+            for match in self._finders[index].finditer(view.buffer):
+                start, end = match.span()
+                place = Place(view.text, view.point(start), view.point(end))
+                severity = rule.check(place, rule.severity)
+                if severity is not None and place.end > place.start:
+                    yield rule, place, severity
+
+
+def _note(index: int, start: int, end: int, flags: int, seen: set[int]) -> None:
+    seen.add(index)
+
+
+@lru_cache(maxsize=16)
+def automaton_for(rules: tuple[Rule, ...]) -> Automaton:
+    """The same rules need the same automaton; tenants without rules of their own share one."""
+    return Automaton(rules)

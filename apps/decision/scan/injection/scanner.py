@@ -1,0 +1,72 @@
+"""Rules and scorer together: what one text came to."""
+
+from collections.abc import Iterable, Iterator
+
+from apps.decision.scan.injection.automaton import Automaton, automaton_for
+from apps.decision.scan.injection.disguises import views
+from apps.decision.scan.injection.kinds import RANK, Injection, InjectionClass, Report, strongest
+from apps.decision.scan.injection.rule import Place, Rule
+from apps.decision.scan.injection.rules.table import BUILTIN_RULES
+from apps.decision.scan.injection.surroundings import talked_about
+from apps.decision.scan.injection.views import View
+from apps.decision.types import Severity
+
+_BASE = {Severity.CRITICAL: 0.95, Severity.HIGH: 0.8, Severity.MEDIUM: 0.35, Severity.LOW: 0.15}
+# Disguises nobody needs for what is harmless: a rule's match under one of them is hiding, too.
+_HIDING = frozenset(("tags", "selectors", "bidi", "base64", "hex", "codes", "rot13", "letters"))
+
+
+class InjectionScanner:
+    """Text in, report out. Holds no state between texts; threads may share it."""
+
+    def __init__(self, automaton: Automaton) -> None:
+        self._automaton = automaton
+
+    def __call__(self, text: str) -> Report:
+        found: list[Injection] = []
+        for view in views(text):
+            for rule, place, severity in self._automaton.find(view):
+                found.extend(_injections(view, rule, place, severity))
+            found.extend(_hidden(view))
+        findings = tuple(_settled(found))
+        return Report(findings, _score(findings), strongest(findings))
+
+
+def build_injection_scanner(rules: Iterable[Rule] = ()) -> InjectionScanner:
+    """The scanner of one rulebook: built-in rules, and a tenant's own on top."""
+    return InjectionScanner(automaton_for(BUILTIN_RULES + tuple(rules)))
+
+
+def _injections(view: View, rule: Rule, place: Place, severity: Severity) -> Iterator[Injection]:
+    start, end = view.back(place.start, place.end)
+    quoted = RANK[severity] >= RANK[Severity.HIGH] and talked_about(place)
+    severity = Severity.MEDIUM if quoted else severity
+    yield Injection(rule.kind, rule.name, severity, start, end, view.via, quoted=quoted)
+    hiding = _HIDING.intersection(view.via.split("+"))
+    if hiding and rule.kind is not InjectionClass.ENCODED_PAYLOAD and RANK[severity] >= RANK[Severity.HIGH]:
+        yield Injection(InjectionClass.ENCODED_PAYLOAD, f"hidden_in_{min(hiding)}", Severity.HIGH, start, end, view.via)
+
+
+def _hidden(view: View) -> Iterator[Injection]:
+    """Writing in characters that nobody sees is a finding, whatever it says."""
+    if view.via in ("tags", "selectors") and any(character.isalpha() for character in view.text):
+        start, end = view.back(0, len(view.text))
+        yield Injection(InjectionClass.ENCODED_PAYLOAD, f"hidden_{view.via}", Severity.HIGH, start, end, view.via)
+
+
+def _settled(found: list[Injection]) -> Iterator[Injection]:
+    """In order of their start; of one rule's overlapping findings the most severe, the plainest."""
+    reach: dict[str, int] = {}
+    for one in sorted(found, key=lambda one: (one.start, -RANK[one.severity], len(one.via), -one.end)):
+        if one.start >= reach.get(one.rule, -1) or one.end > reach[one.rule]:
+            reach[one.rule] = max(one.end, one.start + 1)
+            yield one
+
+
+def _score(findings: tuple[Injection, ...]) -> float:
+    """How sure, from 0 to 1: the strongest finding, and a little more for each other kind beside it."""
+    if not findings:
+        return 0.0
+    best = max(_BASE[finding.severity] for finding in findings)
+    kinds = len({finding.kind for finding in findings})
+    return round(best + (1 - best) * (1 - 0.7 ** (kinds - 1)), 4)

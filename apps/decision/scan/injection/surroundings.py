@@ -1,0 +1,96 @@
+"""Whether a phrase orders or only talks: who is told to, under which condition, and inside whose quotation marks."""
+
+# ruff: noqa: E501 - a table of phrases is read by rows
+
+import re
+
+from apps.decision.scan.injection.rule import Place
+from apps.decision.types import Severity
+
+_TOLD = re.compile(
+    r"(?:(?:you|yourself|must|need|have|want|wants|ought|required|supposed|instructed|sure|remember|important|necessary|urgent"
+    r"|imperative|going|are|is|order|task is|job is|goal is|try|begin by|proceed|free|please|just|simply|now|then)"
+    r"\s+to|(?:you|we)(?:'ll| will| must| should| shall| can now| may now| need only| do| are now to| also| now| then)?)"
+    r"(?:\s+(?:now|just|simply|please|first|then|also|completely|entirely|immediately|instead|always|fully|hereby)){0,2}\s+$"
+)
+_TALKS = re.compile(
+    r"(?:\b(?:to|may|might|could|can|would|will|cannot|should|must|shall|not|never|without|they|it|he|she|which|that|who|whom|we|i"
+    r"|users?|people|persons?|someone|attackers?|hackers?|adversar(?:y|ies)|models?|llms?|agents?|ais?|assistants?|chatbots?|bots?"
+    r"|prompts?|inputs?|does|did|do|let's not|and not|or|rather than|instead of|than|would you|why|safely|when you|if you|once you)"
+    r"|n't)(?:\s+(?:\w+ly|just|simply|also|then|ever|even|try to|attempt to|choose to|want to|blindly)){0,2}\s+$"
+)
+_CONDITION = re.compile(
+    r"^[\s,]*(?:\w+[\s,]+){0,3}?(?:if (?:you|your|it|this|the|they|using|not)(?! (?:are|re)? ?(?:an? |the )?(?:ai|llm|assistant|language|bot|agent|chat))"
+    r"|unless|when (?:using|you|running|upgrading)|for (?:windows|linux|mac|docker|version)|about\b|regarding|concerning|in case)"
+)
+_ASKS = re.compile(
+    r"(?:should|do|can|could|why would|would|when (?:should|do)|how (?:do|can|to|should))\s+(?:i|we|one|it|they|you)?\s*$"
+)
+
+
+def as_order(place: Place, severity: Severity) -> Severity | None:
+    """Somebody present is told to do it. What others may do, must not do, or ask about, is talk."""
+    before = place.before(60)
+    if _ASKS.search(before):
+        return None
+    if _TALKS.search(before) and not _TOLD.search(before):
+        return None
+    if _CONDITION.match(place.after(60)):
+        return Severity.MEDIUM
+    return severity
+
+
+_CLOSE = {'"': '"', "'": "'", "`": "`"}
+_LEADS_IN = re.compile(
+    r"(?:such as|like|e\.?g\.?|for (?:example|instance)|i\.?e\.?|phrases?|strings?|texts?|words?|sentences?|says?|saying|said|reads?|reading|contains?|containing"
+    r"|include[sd]?|including|named|called|typical|classic|known as|the form|variants?|patterns?|keywords?|inputs?|payloads?|prompts?|examples?|attacks?|messages?"
+    r"|looks? like|something like|beginning with|starts? with|begins? with|instructions?|comments?|quote[sd]?|wrote|writes|types?|typed|asks?|asked|tells?|told|match(?:es)?|detects?)"
+    r"[\s:,\-(\[*>]*(?:\w+\s){0,2}[\"'`(\[*\s]*$"
+)
+_TOPICS = tuple(
+    re.compile(topic)
+    for topic in (
+        r"prompt[- ]injections?|indirect injection|injection (?:attacks?|attempts?)|jailbreak(?:s|ing)?\b|prompt[- ]inject",
+        r"attackers?\b|adversar(?:y|ies|ial)|malicious|hackers?\b|threat (?:actors?|models?)|bad actors?|exploit(?:s|ed|ation)?\b",
+        r"\bowasp\b|mitre|\bcve-|vulnerabilit|mitigat|defen[cs]es?\b|security (?:research|researchers?|team|teams|review|guide|training|awareness)|red[- ]team",
+        r"\bdetect(?:s|ed|ion|or|ors|ing)?\b|classifier|filters?\b|scanner|guardrail|sanitiz|blocklist|heuristic|regex|signature",
+        r"\bresearchers?\b|\bpaper\b|\bstud(?:y|ies)\b|\barxiv\b|\barticle\b|\bblog\b|\btutorial\b|\bsection\b|\bchapter\b|\blecture\b",
+        r"for example|for instance|\be\.g\.|such as|\bcalled\b|so-called|known as|the phrase|the string|the words|the following (?:input|prompt|text|payload)",
+        r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",
+        r"\btest(?:s|ed|ing)?\b(?: case)?|assert|fixture|benchmark|dataset|corpus|example attack",
+    )
+)
+_AROUND = 700
+_FENCE = re.compile(r"(?:^|\n)\s*(?:```|~~~)")
+
+
+def talked_about(place: Place) -> bool:
+    """Whether the match is an exhibit: marked off as a quotation in a text that is about such attacks.
+
+    Neither alone is enough: all of JSON stands in quotation marks, and an attacker may well drop a word of the trade.
+    """
+    around = place.before(_AROUND) + " \0 " + place.after(_AROUND)
+    topics = sum(1 for topic in _TOPICS if topic.search(around))
+    if topics < 2:
+        return False
+    lead = place.before(90)
+    led = _LEADS_IN.search(lead) is not None
+    marked = _marked_off(place)
+    if marked and (led or topics >= 3):
+        return True
+    return (led and topics >= 3) or (topics >= 4)
+
+
+def _marked_off(place: Place) -> bool:
+    """Inside a short quotation, a code span, a fenced block, a list item or a block quotation."""
+    line = place.text.rfind("\n", max(0, place.start - 400), place.start) + 1
+    head = place.text[max(line, place.start - 300) : place.start]
+    tail = place.after(300).split("\n", 1)[0]
+    stripped = head.lstrip()
+    if stripped[:1] in (">", "|") or re.match(r"(?:[-*+]|\d+[.)])\s", stripped):
+        return True
+    if any(head.count(mark) % 2 and mark in tail for mark in ('"', "`")):
+        return True
+    if re.search(r"(?:^|[\s(\[:,])'[^']{0,200}$", head) and "'" in tail:
+        return True
+    return len(_FENCE.findall(place.text, max(0, place.start - 3000), place.start)) % 2 == 1
