@@ -15,9 +15,11 @@ from apps.agents import services as agents
 from apps.agents.models import Agent, Session
 from apps.audit import services as audit
 from apps.audit.models import AuditEntry, ChainBreakEntry
+from apps.exceptions.models import BreakGlass, KillSwitch
 from apps.exceptions.services import grants, hooks
 from apps.exceptions.tests import asking
 from apps.policies import services as policies
+from apps.policies.models import Comparison, PolicyChangeRequest
 from apps.policies.tests.examples import policy
 from apps.tenants.context import in_tenant
 from apps.tenants.roles import Role
@@ -95,6 +97,27 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "api/v1/policies"): Door(Role.VIEWER),
     ("POST", "api/v1/policies"): Door(Role.POLICY_AUTHOR, _new_policy()),
     ("GET", "api/v1/policies/base"): Door(Role.VIEWER),
+    ("GET", "api/v1/policies/settings"): Door(Role.VIEWER),
+    ("PATCH", "api/v1/policies/settings"): Door(Role.ADMIN, {"replay_days": 3}),
+    ("GET", "api/v1/policies/change-requests"): Door(Role.VIEWER),
+    ("POST", "api/v1/policies/change-requests"): Door(Role.POLICY_AUTHOR, _new_policy()),
+    ("GET", "api/v1/policies/change-requests/pending-count"): Door(Role.VIEWER),
+    ("GET", "api/v1/policies/change-requests/<uuid:change_id>"): Door(Role.VIEWER),
+    ("POST", "api/v1/policies/change-requests/<uuid:change_id>/approve"): Door(Role.POLICY_AUTHOR, {}),
+    ("POST", "api/v1/policies/change-requests/<uuid:change_id>/reject"): Door(Role.POLICY_AUTHOR, {"note": "No."}),
+    ("POST", "api/v1/policies/change-requests/<uuid:change_id>/withdraw"): Door(Role.POLICY_AUTHOR, {}),
+    ("POST", "api/v1/policies/change-requests/<uuid:change_id>/rebase"): Door(Role.POLICY_AUTHOR, {}),
+    ("GET", "api/v1/policies/change-requests/<uuid:change_id>/replay"): Door(Role.VIEWER),
+    ("POST", "api/v1/policies/change-requests/<uuid:change_id>/replay"): Door(Role.POLICY_AUTHOR, {}),
+    ("GET", "api/v1/policies/replays"): Door(Role.VIEWER),
+    ("GET", "api/v1/policies/replays/<uuid:replay_id>"): Door(Role.VIEWER),
+    ("GET", "api/v1/policies/replays/<uuid:replay_id>/flips"): Door(Role.VIEWER),
+    ("POST", "api/v1/policies/replays/<uuid:replay_id>/cancel"): Door(Role.POLICY_AUTHOR, {}),
+    ("POST", "api/v1/policies/<uuid:policy_id>/replay"): Door(Role.POLICY_AUTHOR, {}),
+    ("GET", "api/v1/policies/<uuid:policy_id>/shadow"): Door(Role.VIEWER),
+    ("POST", "api/v1/policies/<uuid:policy_id>/shadow"): Door(Role.POLICY_AUTHOR, {}),
+    ("DELETE", "api/v1/policies/<uuid:policy_id>/shadow"): Door(Role.POLICY_AUTHOR),
+    ("POST", "api/v1/policies/<uuid:policy_id>/shadow/promote"): Door(Role.POLICY_AUTHOR, {}),
     ("GET", "api/v1/policies/<uuid:policy_id>"): Door(Role.VIEWER),
     ("PATCH", "api/v1/policies/<uuid:policy_id>"): Door(Role.POLICY_AUTHOR, {"name": "Renamed"}),
     ("POST", "api/v1/policies/<uuid:policy_id>/activate"): Door(Role.POLICY_AUTHOR, {}),
@@ -214,6 +237,17 @@ def furnish(schema: str, owner: User) -> Belongings:
             expires_in_hours=1,
             actor="system",
         )
+        change = PolicyChangeRequest.objects.create(
+            action="activate", slug=f"{mark}_change", name=f"{mark}-change", content=policy(f"{mark}_change"),
+            author="system", checked_against="",
+        )  # fmt: skip
+        run = Comparison.objects.create(kind="replay", change=change, slug=change.slug, started_by="system")
+        Comparison.objects.create(
+            kind="shadow", status="running", policy=draft, version=draft.versions.get(), slug=draft.slug,
+            content=policy(mark), started_by="system",
+        )  # fmt: skip
+        KillSwitch.objects.create(reason=f"{mark}-stop", engaged_by="system", released_by="system", released_at=now)
+        BreakGlass.objects.create(reason=f"{mark}-glass", broken_by="system", expires_at=now, mended_at=now)
         session = Session.objects.get()
         entry = AuditEntry.objects.order_by("-seq")[0]
         ids = {
@@ -223,6 +257,8 @@ def furnish(schema: str, owner: User) -> Belongings:
             "enrolment_id": str(enrolment.row.pk),
             "access_id": str(access.row.pk),
             "policy_id": str(draft.pk),
+            "change_id": str(change.pk),
+            "replay_id": str(run.pk),
             "pattern_id": str(pattern.pk),
             "event_id": str(entry.id),
             "escalation_id": held.id,

@@ -68,7 +68,11 @@ def test_it_finds_all_of_these_for_the_tenants_own_admin(ours: Belongings, acme:
         if door.role is not OPEN
     }
     refused = {door: status for door, status in answers.items() if status >= 400}
-    assert refused == {("POST", "api/v1/agents/<uuid:agent_id>/resume"): 409}  # it is not suspended
+    assert refused == {
+        ("POST", "api/v1/agents/<uuid:agent_id>/resume"): 409,  # it is not suspended
+        ("POST", "api/v1/policies/change-requests/<uuid:change_id>/withdraw"): 403,  # only its author does
+        ("POST", "api/v1/policies/change-requests/<uuid:change_id>/rebase"): 403,
+    }
 
 
 def test_it_lists_nothing_of_another_tenant(ours: Belongings, acme: str, globex: str, api: Api, person: Person) -> None:
@@ -139,6 +143,7 @@ def test_it_opens_each_door_to_the_roles_that_the_table_says(
         if held is not None and held >= door.role:
             # Access tokens are personal: a colleague's are not there.
             expected = {404} if "access-tokens/<" in route else {409} if route.endswith("/resume") else {200, 201, 204}
+            expected = {403} if route.endswith(("/withdraw", "/rebase")) else expected  # only its author does
             assert status in expected, (method, route, status)
         else:
             assert status == 403, (method, route, status)
