@@ -231,3 +231,19 @@ def test_it_knows_no_tenant_of_another_name(db: None) -> None:
         tenants.schema_of_slug("nobody")
     with pytest.raises(Conflict):
         tenants.resume_fleet(reason=WHY, actor="operator:kim")
+
+
+def test_a_script_signs_in_at_the_operators_host_as_the_documentation_says(operator: Client) -> None:
+    secret = "-".join(("a", "long", "phrase", "of", "this", "test"))
+    with in_operator():
+        user = User.objects.get(username="kim")
+        user.set_password(secret)
+        user.save()
+    script = Client(SERVER_NAME="operator.test", enforce_csrf_checks=True)
+    script.get("/admin/login/")
+    header = {"HTTP_X_CSRFTOKEN": script.cookies["csrftoken"].value}
+    assert script.post("/admin/login/", {"username": "kim", "password": secret}, **header).status_code == 302
+    header = {"HTTP_X_CSRFTOKEN": script.cookies["csrftoken"].value}
+    body = {"action": "engage", "scope": "fleet", "reason": WHY}
+    assert script.post(ADDRESS, body, content_type="application/json", **header).status_code == 200
+    assert fleet.current() is not None
