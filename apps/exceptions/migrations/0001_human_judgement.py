@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=apps.audit.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('name', models.CharField(max_length=200, unique=True)),
-                ('url', models.URLField(max_length=1000)),
+                ('url', models.CharField(max_length=1000)),
                 ('secret', models.BinaryField()),
                 ('kinds', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=64), blank=True, default=list, size=None)),
                 ('enabled', models.BooleanField(default=True)),

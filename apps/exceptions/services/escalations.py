@@ -11,6 +11,7 @@ from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import Q
+from django.db.models.functions import Least
 from django.utils import timezone
 
 from apps.agents.services.locking import one_at_a_time
@@ -128,7 +129,8 @@ def deny_pending(*, actor: str, reason: str) -> int:
     """
     _among_stops(exclusive=True)
     now = timezone.now()
-    rows = list(Escalation.objects.select_for_update().filter(status__in=["pending", "approved"]).order_by("agent_id"))
+    still = Escalation.objects.filter(status__in=["pending", "approved"])
+    rows = list(still.select_for_update().defer("arguments", "findings").order_by("agent_id"))
     waiting = [row for row in rows if row.status == EscalationStatus.PENDING]
     for row in waiting:
         row.status, row.resolution = EscalationStatus.DENIED, "block" if row.subject == "inbound" else "deny"
@@ -137,9 +139,8 @@ def deny_pending(*, actor: str, reason: str) -> int:
     lapsed = [row for row in rows if row.status == EscalationStatus.APPROVED]
     for row in lapsed:
         row.status = EscalationStatus.EXPIRED
-    Escalation.objects.bulk_update(
-        rows, ["status", "resolution", "resolved_by", "resolved_at", "note", "expires_at"], batch_size=500
-    )
+    _store_denials(waiting)
+    Escalation.objects.filter(pk__in=[row.pk for row in lapsed]).update(status=EscalationStatus.EXPIRED)
     hooks.enqueue("escalation.resolved", *map(message, waiting))
     hooks.enqueue("escalation.expired", *map(message, lapsed))
     _record_by_agent(EventKind.ESCALATION_RESOLVED, waiting, actor, resolution="deny", reason=reason)
@@ -219,6 +220,23 @@ def _held(row: Escalation, now: datetime) -> Held:
 def _too_many(now: datetime) -> Held:
     note = f"This agent has {MAX_PENDING} calls waiting for a person already"
     return Held("", "denied", now, None, "deny", "system", note, TOO_MANY)
+
+
+def _store_denials(rows: Sequence[Escalation]) -> None:
+    """One statement per kind of answer, since a stop may not take longer the more calls wait."""
+    answers: dict[str, list[Escalation]] = {}
+    for row in rows:
+        answers.setdefault(row.resolution, []).append(row)
+    for resolution, alike in answers.items():
+        one = alike[0]
+        Escalation.objects.filter(pk__in=[row.pk for row in alike]).update(
+            status=one.status,
+            resolution=resolution,
+            resolved_by=one.resolved_by,
+            resolved_at=one.resolved_at,
+            note=one.note,
+            expires_at=Least("expires_at", one.resolved_at),
+        )
 
 
 def _record_by_agent(kind: EventKind, rows: Sequence[Escalation], actor: str, **extra: JSON) -> None:

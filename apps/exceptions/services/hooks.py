@@ -149,6 +149,8 @@ def _context(hook: NotificationHook) -> str:
 
 def _check(hook: NotificationHook) -> None:
     complaints = server_rules.check_url(hook.url)
+    if not hook.url.isascii():
+        complaints["url"] = "Use ASCII characters; a name in other letters has an ASCII form that begins with xn--."
     if unknown := sorted(set(hook.kinds) - set(KINDS)):
         complaints["kinds"] = f"Unknown: {', '.join(unknown)}. Use some of {', '.join(KINDS)}."
     if len(set(hook.kinds)) != len(hook.kinds):

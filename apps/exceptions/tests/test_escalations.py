@@ -203,6 +203,15 @@ def test_it_denies_all_that_waits(acme: str) -> None:
     assert hold(acme, make_asked(acme, make_call(tool="t0"), agent=ONE)).status == "pending"  # may be asked again
 
 
+def test_it_blocks_what_came_in_and_waits(acme: str) -> None:
+    held, call = hold(acme), hold(acme, agent=TWO)
+    change(acme, held, subject="inbound")
+    with in_tenant(acme):
+        assert escalations.deny_pending(actor="user:root", reason="breach\0") == 2
+    assert [row_of(acme, one).resolution for one in (held, call)] == ["block", "deny"]
+    assert row_of(acme, held).note == "breach\u2400"
+
+
 def test_it_treats_what_is_overdue_as_expired_at_once_and_writes_it_down_later(acme: str) -> None:
     held, other = hold(acme), hold(acme, agent=TWO)
     change(acme, held, expires_at=timezone.now() + PAST)

@@ -82,6 +82,8 @@ def test_it_seals_the_secret_and_logs_neither_it_nor_the_address(acme: str) -> N
         ({"kinds": ["escalation.opened", "call.decision"]}, "kinds"),
         ({"kinds": ["escalation.opened", "escalation.opened"]}, "kinds"),
         ({"name": ""}, "name"),
+        ({"url": "http://bücher.example/"}, "url"),
+        ({"url": ""}, "url"),
     ],
 )
 def test_it_refuses_what_cannot_be_a_hook(acme: str, changes: dict[str, Any], field: str) -> None:
@@ -92,6 +94,10 @@ def test_it_refuses_what_cannot_be_a_hook(acme: str, changes: dict[str, Any], fi
     with in_tenant(acme), pytest.raises(BadInput) as refused:
         hooks.update_hook(made.hook.pk, actor="user:ada", changes=changes)
     assert list(refused.value.fields) == [field]
+
+
+def test_it_takes_the_short_names_of_a_private_network(acme: str) -> None:
+    assert make(acme, url="http://pager:8000/hook?team=blue").hook.url == "http://pager:8000/hook?team=blue"
 
 
 def test_it_keeps_names_apart_and_their_number_small(acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
