@@ -1,7 +1,7 @@
 """A page for what concerns no single row: a form that asks why and whether one is sure, and then does it."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
@@ -43,7 +43,7 @@ class TurningAdmin(ReadOnlyAdmin):
     """A read-only list with such pages above it. Subclasses say which, and which fit now."""
 
     change_list_template = "admin/exceptions/turning_list.html"
-    turns: Mapping[str, Turn] = {}
+    turns: ClassVar[Mapping[str, Turn]] = {}
     who = "user"
 
     def says(self) -> str:
