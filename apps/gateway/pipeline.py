@@ -162,6 +162,6 @@ async def _ask(
 async def _hidden(facts: Facts, case: Case, decision: Decision) -> bool:
     """Whether this caller may not even know of the thing: when policy could never allow it, whatever the arguments."""
     message = case.message
-    if decision.stage != "policy" or message.method not in methods.HIDEABLE:
+    if decision.stage not in _JUDGED or message.method not in methods.HIDEABLE:
         return False
     return not await could_allow(facts, message.method, calls.name_in(message.params, case.method))

@@ -2,7 +2,7 @@
 # title: The decision
 # description: >-
 #   Collects what every rule and every tenant policy says about one call and answers with the strongest:
-#   deny before escalate before allow. Silence is a denial.
+#   deny before escalate before allow. Silence is a denial, and so is a base rule's escalation of what nothing allows.
 # scope: package
 # entrypoint: true
 package behavry.authz
@@ -55,9 +55,24 @@ verdicts contains verdict if some verdict in data.behavry.contributions.verdicts
 _strongest(said) := _first(said, "deny") if {
 	_contains(said, "deny")
 } else := _first(said, "escalate") if {
-	_contains(said, "escalate")
+	_asks(said)
 } else := _first(said, "allow") if {
 	_contains(said, "allow")
+} else := {"result": "deny", "reason": "No policy allows this call", "policy": "default", "verdicts": said} if {
+	count(said) > 0
+}
+
+# A base rule's escalation is a condition on a permission: nobody is asked about what nothing allows. A tenant's policy
+# may leave the whole decision to a person.
+_asks(said) if {
+	_contains(said, "escalate")
+	_contains(said, "allow")
+}
+
+_asks(said) if {
+	some verdict in said
+	verdict.result == "escalate"
+	startswith(verdict.policy, "tenant.")
 }
 
 _contains(said, result) if {

@@ -43,6 +43,19 @@ test_deny_beats_escalate_beats_allow if {
 	count(decision.verdicts) == 4
 }
 
+test_nobody_is_asked_about_what_nothing_allows if {
+	call := testing.call({"agent": {"risk_tier": "critical"}, "request": {"action": "execute"}})
+	decision := _decision(call)
+	decision.result == "deny"
+	decision.policy == "default"
+	_with(call, [_says("allow", "tenant.x.a")]).result == "escalate"
+}
+
+test_tenant_may_leave_it_to_a_person if {
+	call := testing.call({"request": {"action": "write"}})
+	_with(call, [_says("escalate", "tenant.x.a")]).result == "escalate"
+}
+
 test_tenant_may_allow if {
 	decision := _with(testing.call({"request": {"action": "write"}}), [_says("allow", "tenant.x.a")])
 	decision.result == "allow"
