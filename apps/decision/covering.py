@@ -9,12 +9,16 @@ from typing import Final
 
 from apps.decision import globs
 from apps.decision.globs import Sort
-from apps.decision.packs import below, pack_of
+from apps.decision.packs import PACKS, Part, below, pack_of, part_of
 from apps.decision.reach import DEEPEST, LONGEST, reach_of
 from apps.decision.spelling import UnreadableError, readings
 from apps.decision.types import JSON, Call
 
 _WINDOWS: Final = re.compile(r"[A-Za-z]:\\|\\\\[^\\]")
+_NAMING: Final = frozenset({Part.PATH, Part.RECIPIENT, Part.COMMAND})
+_FREE: Final = frozenset({Part.PROSE, Part.ROW, Part.DETAIL})  # data and descriptions may speak of anything
+# A path, an address or a person in an argument that nobody knows.
+_PLACE: Final = re.compile(r"^[/~\\]|://|\.\.|^\S*[/\\@]\S*$|%(?:2[ef]|5c)", re.IGNORECASE)
 _EXPANDED: Final = frozenset("*?[]{}$%`")  # what a server or a shell may make something else of
 
 
@@ -24,20 +28,32 @@ def covered(lines: Sequence[str], call: Call) -> bool:
     seen = _Seen(lines, call)
     if not all(seen.covers(thing, inside="") for thing in _things(call, seen.whole)):
         return False
-    rest = reach_of(call.resource_kind, _without(call.arguments, seen, DEEPEST))
+    try:
+        rest = reach_of(call.resource_kind, _without(call.arguments, seen, DEEPEST))
+    except _UncoveredError:
+        return False
     return not (rest.paths or rest.recipients or rest.unread or call.reach.unread)
+
+
+class _UncoveredError(Exception):
+    """There is something that no pattern covers."""
 
 
 class _Seen:
     """The patterns, and how this call's texts are to be read. `whole` is what its paths are below (a repository)."""
 
-    __slots__ = ("addresses", "known", "lines", "paths", "whole")
+    __slots__ = ("addresses", "kind", "known", "lines", "naming", "paths", "shell", "whole")
 
     def __init__(self, lines: Sequence[str], call: Call) -> None:
+        pack = pack_of(call.resource_kind)
         self.lines = lines
-        self.addresses = pack_of(call.resource_kind).addresses
+        self.kind = call.resource_kind
+        self.addresses = pack.addresses
+        self.shell = pack is PACKS["shell"]  # who runs commands may run anything that it is given
         self.paths = frozenset(call.reach.paths)
         self.whole = below(call.resource_kind, call.arguments)
+        # The two halves of a repository's name are looked at as one, and only where they are what the call names.
+        self.naming = frozenset(pack.resource) - frozenset(pack.base if self.whole == call.resource else ())
         self.known: dict[tuple[str, str], bool] = {}
 
     def covers(self, text: str, *, inside: str) -> bool:
@@ -102,12 +118,24 @@ def _under(keys: set[str], value: JSON) -> Iterator[str]:
             waiting.extend(one)
 
 
-def _without(value: JSON, seen: _Seen, room: int) -> JSON:
-    """The value with covered texts emptied. Names of fields stay: one that is a path is covered by `**` alone."""
+def _without(value: JSON, seen: _Seen, room: int, part: Part | None = None, naming: bool = False) -> JSON:
+    """The value with covered texts emptied. Raises for a text that is not covered and names something, or may do so.
+
+    Names of fields stay: one that is a path is covered by `**` alone.
+    """
     if isinstance(value, str):
-        return "" if seen.covers(value, inside=seen.whole) else value
+        if not value or seen.covers(value, inside=seen.whole):
+            return ""
+        if part in _NAMING or (naming and part is not Part.PROSE) or (part not in _FREE and _PLACE.search(value)):
+            raise _UncoveredError
+        return value
     if room and isinstance(value, dict):
-        return {key: _without(one, seen, room - 1) for key, one in value.items()}
+        if part not in _FREE and any(map(_PLACE.search, value)):
+            raise _UncoveredError
+        return {
+            key: _without(one, seen, room - 1, part_of(seen.kind, key) or part, key in seen.naming or seen.shell)
+            for key, one in value.items()
+        }
     if room and isinstance(value, list):
-        return [_without(one, seen, room - 1) for one in value]
+        return [_without(one, seen, room - 1, part, naming) for one in value]
     return value
