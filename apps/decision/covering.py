@@ -14,6 +14,9 @@ from apps.decision.reach import DEEPEST, LONGEST, reach_of
 from apps.decision.spelling import UnreadableError, readings
 from apps.decision.types import JSON, Call
 
+# How much is looked at, on the gateway's event loop. A call with more texts than that is covered by `**` alone.
+MOST_TEXTS: Final = 500
+MOST_CHARACTERS: Final = 1 << 16
 _WINDOWS: Final = re.compile(r"[A-Za-z]:\\|\\\\[^\\]")
 _NAMING: Final = frozenset({Part.PATH, Part.RECIPIENT, Part.COMMAND})
 _FREE: Final = frozenset({Part.PROSE, Part.ROW, Part.DETAIL})  # data and descriptions may speak of anything
@@ -26,9 +29,9 @@ def covered(lines: Sequence[str], call: Call) -> bool:
     if any((glob := globs.compiled(line)) is not None and glob.anything for line in lines):
         return True
     seen = _Seen(lines, call)
-    if not all(seen.covers(thing, inside="") for thing in _things(call, seen.whole)):
-        return False
     try:
+        if not all(seen.covers(thing, inside="") for thing in _things(call, seen.whole)):
+            return False
         rest = reach_of(call.resource_kind, _without(call.arguments, seen, DEEPEST))
     except _UncoveredError:
         return False
@@ -42,23 +45,29 @@ class _UncoveredError(Exception):
 class _Seen:
     """The patterns, and how this call's texts are to be read. `whole` is what its paths are below (a repository)."""
 
-    __slots__ = ("addresses", "kind", "known", "lines", "naming", "paths", "shell", "whole")
+    __slots__ = ("addresses", "guess", "kind", "known", "lines", "naming", "paths", "room", "shell", "whole")
 
     def __init__(self, lines: Sequence[str], call: Call) -> None:
         pack = pack_of(call.resource_kind)
         self.lines = lines
         self.kind = call.resource_kind
-        self.addresses = pack.addresses
+        self.addresses, self.guess = pack.addresses, pack.guess
         self.shell = pack is PACKS["shell"]  # who runs commands may run anything that it is given
         self.paths = frozenset(call.reach.paths)
         self.whole = below(call.resource_kind, call.arguments)
         # The two halves of a repository's name are looked at as one, and only where they are what the call names.
         self.naming = frozenset(pack.resource) - frozenset(pack.base if self.whole == call.resource else ())
         self.known: dict[tuple[str, str], bool] = {}
+        self.room = MOST_CHARACTERS
 
     def covers(self, text: str, *, inside: str) -> bool:
         key = (text, inside)
+        if len(text) > LONGEST:
+            return False
         if key not in self.known:
+            self.room -= len(text)
+            if self.room < 0 or len(self.known) == MOST_TEXTS:
+                raise _UncoveredError
             self.known[key] = self._covers(text, f"{inside}/{text}" if inside else text)
         return self.known[key]
 
@@ -124,9 +133,11 @@ def _without(value: JSON, seen: _Seen, room: int, part: Part | None = None, nami
     Names of fields stay: one that is a path is covered by `**` alone.
     """
     if isinstance(value, str):
+        if part is Part.PROSE or (part in _FREE and not seen.guess):
+            return value
         if not value or seen.covers(value, inside=seen.whole):
             return ""
-        if part in _NAMING or (naming and part is not Part.PROSE) or (part not in _FREE and _PLACE.search(value)):
+        if part in _NAMING or naming or (part not in _FREE and _PLACE.search(value)):
             raise _UncoveredError
         return value
     if room and isinstance(value, dict):

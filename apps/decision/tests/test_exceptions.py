@@ -180,6 +180,15 @@ def test_it_covers_no_call_whose_arguments_are_too_much_to_read_unless_it_covers
     assert exceptions.covers(make_grant(resource="**"), call)
 
 
+@pytest.mark.parametrize("more", [[f"word {n}" for n in range(600)], ["word " * 800 + str(n) for n in range(20)]])
+def test_it_looks_at_so_many_texts_and_no_more(more: list[str]) -> None:
+    call = call_with({"path": "/srv/a", "more": more})
+    assert not call.reach.unread
+    assert not exceptions.covers(make_grant(resource="/srv/*"), call)
+    assert exceptions.covers(make_grant(resource="/srv/*"), call_with({"path": "/srv/a", "more": more[:10]}))
+    assert exceptions.covers(make_grant(resource="**"), call)
+
+
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["path", "to", "files", "command", "x"]), inner)))  # fmt: skip  # noqa: E501
 def test_it_covers_nothing_more_when_more_is_reached(more: JSON) -> None:
     grant = make_grant(resource="/srv/report.csv")
