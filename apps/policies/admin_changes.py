@@ -1,6 +1,6 @@
 """Change requests, replays and shadows in the tenant's admin. `admin.py` puts them on the site."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from apps.decision.errors import AppError
 from apps.policies import diffs, services
-from apps.policies.models import Comparison, Flip, FlipGroup, PolicyChangeRequest
+from apps.policies.models import Comparison, FlipGroup, PolicyChangeRequest
 from apps.policies.permissions import NEEDS, Act, Person, person_of
 from apps.policies.services import replays
 from apps.policies.services.changes import diff_of, is_current
@@ -209,13 +209,13 @@ def summary(row: Comparison) -> str:
 
 
 def groups_of(row: Comparison) -> SafeString:
-    groups: Sequence[FlipGroup] = row.groups.all()[:SHOWN]
+    groups = row.groups.all()[:SHOWN]
     lines = ((one.agent_name, one.tool, one.before, one.after, one.count) for one in groups)
     return format_html_join("", "<div>{}, <code>{}</code>: {} → {}, {} times</div>", lines)
 
 
 def samples_of(row: Comparison) -> SafeString | str:
-    found: Sequence[Flip] = row.samples.all()[:SHOWN]
+    found = row.samples.all()[:SHOWN]
     lines = (
         (one.at, one.agent_name, one.tool, one.resource, one.before, one.before_policy, one.after, one.after_policy)
         for one in found

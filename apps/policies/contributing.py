@@ -44,8 +44,8 @@ def _contribution(slug: str, content: str | None) -> Callable[[JSON], bytes | No
                 entrypoint, document, now_ns=present(document), max_steps=MAX_STEPS, max_seconds=MAX_SECONDS
             )
             # An empty set is as good as no rule at all. Written out, since in Python 1 is true.
-            return orjson.dumps([said.get(name) or None for name in READ])
-        except (EvaluationError, TypeError, ValueError, AttributeError, RecursionError):
+            return orjson.dumps([said.get(name) or None for name in READ]) if isinstance(said, dict) else None
+        except (EvaluationError, TypeError, ValueError, RecursionError):
             return None
 
     return contribution

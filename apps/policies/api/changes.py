@@ -99,7 +99,7 @@ class ChangeDetailSerializer(ChangeSerializer):
 class ChangeInput(StrictMixin, serializers.Serializer[Any]):
     """`policy` names one that is there; without it, the package of `content` does, and a new one needs a `name`."""
 
-    action = serializers.ChoiceField(choices=["activate", "archive"], default="activate")
+    action = serializers.RegexField(r"^(activate|archive)\Z", default="activate", help_text="activate or archive")
     policy = serializers.UUIDField(required=False)
     content = serializers.CharField(trim_whitespace=False, required=False, default="", allow_blank=True)
     tests = serializers.CharField(trim_whitespace=False, required=False, default="", allow_blank=True)

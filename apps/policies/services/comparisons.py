@@ -94,8 +94,11 @@ def advance(row: Comparison, rules: Rules, *, seconds: float) -> Turn:
 def rules_of(before: Sequence[Source], after: Sequence[Source], slug: str) -> Rules:
     """Two rulebooks that differ in this policy alone. Raises BadInput where one of them does not compile."""
     was, would = (next((one.content for one in side if one.slug == slug), None) for side in (before, after))
-    judges = [ProgramAuthorizer(plans.program_of(side), quiet=True) for side in (before, after)]
-    return Rules(*judges, contributing.same_of(slug, was, would))
+    return Rules(
+        ProgramAuthorizer(plans.program_of(before), quiet=True),
+        ProgramAuthorizer(plans.program_of(after), quiet=True),
+        contributing.same_of(slug, was, would),
+    )
 
 
 def digest(sources: Sequence[Source]) -> str:

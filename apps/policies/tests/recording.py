@@ -1,6 +1,5 @@
 """Recorded inputs to compare rules over, and people to do so."""
 
-from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -35,6 +34,7 @@ def age(days: int) -> None:
         cursor.execute("CREATE TEMP TABLE aged ON COMMIT DROP AS SELECT * FROM audit_input")
         cursor.execute("DELETE FROM audit_input")
         cursor.execute(
-            "INSERT INTO audit_input SELECT seq, event_id, recorded_at - %s, document FROM aged", [timedelta(days=days)]
+            "INSERT INTO audit_input SELECT seq, event_id, recorded_at - make_interval(days => %s), document FROM aged",
+            [days],
         )
         cursor.execute("DROP TABLE aged")

@@ -40,8 +40,9 @@ test_it_says_nothing_of_reads if {
 """
 
 
-def submitted(content: str = "", by: Person = ADA, **fields: str) -> PolicyChangeRequest:
-    return services.submit(Proposal(content=content or policy(), name="Late hours", **fields), by=by)
+def submitted(content: str = "", by: Person = ADA, *, tests: str = "", note: str = "") -> PolicyChangeRequest:
+    proposal = Proposal(content=content or policy(), name="Late hours", tests=tests, note=note)
+    return services.submit(proposal, by=by)
 
 
 def newest_entries(number: int) -> list[tuple[str, str]]:
@@ -116,13 +117,14 @@ def test_it_lets_nobody_review_their_own(acme: str, author: Person) -> None:
 def test_it_asks_for_the_role_in_the_service_itself(acme: str, nobody: Person) -> None:
     with in_tenant(acme):
         row = submitted()
-        for act in (
+        acts: list[Callable[[], object]] = [
             lambda: services.submit(Proposal(content=policy("other"), name="x"), by=nobody),
             lambda: services.approve(row.pk, by=nobody),
             lambda: services.reject(row.pk, by=nobody, note="No"),
             lambda: services.withdraw(row.pk, by=nobody),
             lambda: services.rebase(row.pk, by=nobody),
-        ):
+        ]
+        for act in acts:
             with pytest.raises(NotAllowed):
                 act()
         row.refresh_from_db()

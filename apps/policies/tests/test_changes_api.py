@@ -66,7 +66,7 @@ def test_it_shows_all_that_a_reviewer_needs(acme: str, ada: APIClient, grace: AP
     assert [one["after_policy"] for one in replay["samples"]] == ["tenant.late_hours.all"] * 2
     assert grace.get(f"{CHANGES}/{made['id']}/replay").json() == replay
     flips = f"/api/v1/policies/replays/{replay['id']}/flips"
-    first = grace.get(flips, {"limit": 1, "before": "deny"}).json()
+    first = grace.get(flips, {"limit": "1", "before": "deny"}).json()
     assert len(first["results"]) == 1 and first["next_cursor"]
     rest = grace.get(flips, {"cursor": first["next_cursor"]}).json()
     assert (len(rest["results"]), rest["next_cursor"]) == (1, None)
@@ -122,7 +122,7 @@ def test_it_answers_what_does_not_compile_with_its_place(ada: APIClient) -> None
 def test_it_lists_by_status_page_by_page(ada: APIClient, grace: APIClient) -> None:
     ids = [submitted(ada)["id"] for _ in range(3)]
     ada.post(f"{CHANGES}/{ids[1]}/withdraw")
-    found = grace.get(CHANGES, {"status": "open", "limit": 1}).json()
+    found = grace.get(CHANGES, {"status": "open", "limit": "1"}).json()
     assert [one["id"] for one in found["results"]] == [ids[2]]
     found = grace.get(CHANGES, {"status": "open", "cursor": found["next_cursor"]}).json()
     assert ([one["id"] for one in found["results"]], found["next_cursor"]) == ([ids[0]], None)
