@@ -111,6 +111,42 @@ def test_it_leaves_nothing_waiting_behind_a_stop(fresh_tenant: Tenants) -> None:
             assert not Escalation.objects.filter(status="pending").exists()
 
 
+def test_it_stops_what_is_being_opened_at_that_very_moment(fresh_tenant: Tenants) -> None:
+    """A call is held, its transaction still open, when the stop comes: the stop waits for it, and denies it."""
+    schema = fresh_tenant()
+    asked = make_asked(schema)
+    opened, go = threading.Event(), threading.Event()
+
+    def open_slowly() -> None:
+        with transaction.atomic():
+            escalations.hold(asked, decision_of(asked))
+            opened.set()
+            go.wait(20)
+
+    def stop() -> None:
+        opened.wait(20)
+        with transaction.atomic():
+            escalations.deny_pending(actor="user:root", reason="breach")
+            audit.record(EventKind.KILL_SWITCH_ENGAGED, actor="user:root")
+
+    def let_go() -> None:
+        opened.wait(20)
+        for _ in range(2_000):
+            if _somebody_waits() or go.wait(0.01):
+                break
+        go.set()
+
+    assert at_once(schema, open_slowly, stop, let_go) == ["done"] * 3
+    with in_tenant(schema):
+        assert Escalation.objects.get().status == "denied"
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
 def test_it_lets_a_person_and_the_clock_not_both_decide(fresh_tenant: Tenants) -> None:
     schema = fresh_tenant()
     held = hold(schema)
