@@ -34,6 +34,19 @@ test_denies_an_empty_document if {
 	_decision({"agent": null, "request": [], "requester": ""}).result == "deny"
 }
 
+test_reach_needs_a_person_but_gives_no_right if {
+	far := {"paths": [], "names": [], "deletes": [], "recipients": 11, "items": 1, "unread": false}
+	_decision(testing.call({"request": {"reach": far}})).policy == "blast_radius.recipients"
+	unpermitted := _decision(testing.call({"request": {"action": "send", "reach": far}}))
+	unpermitted.policy == "default"
+}
+
+test_a_shallow_deletion_is_denied_whoever_allows_it if {
+	shallow := {"paths": ["/srv"], "names": [], "deletes": [], "recipients": 0, "items": 1, "unread": false}
+	call := testing.call({"request": {"action": "delete", "reach": shallow}})
+	_with(call, [_says("allow", "tenant.x.a")]).policy == "blast_radius.shallow_delete"
+}
+
 test_deny_beats_escalate_beats_allow if {
 	unsure := [_says("escalate", "tenant.x.a")]
 	_with(testing.call({}), unsure).result == "escalate"

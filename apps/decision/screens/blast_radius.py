@@ -56,10 +56,11 @@ def raised(call: Call, facts: Facts) -> tuple[Verdict, ...]:
 
 
 def _shallow(call: Call, limits: BlastRadius) -> bool:
-    reach = call.reach
-    if call.action is not Action.DELETE:
-        return any(depth(path) < limits.min_delete_depth for path in reach.deletes)
-    return reach.unread or any(depth(path) < limits.min_delete_depth for path in reach.paths)
+    reach, deleting = call.reach, call.action is Action.DELETE
+    if deleting and reach.unread:
+        return True
+    targets = reach.paths + reach.deletes if deleting else reach.deletes
+    return any(depth(path) < limits.min_delete_depth for path in targets)
 
 
 def _targetless(call: Call) -> bool:

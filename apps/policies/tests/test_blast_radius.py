@@ -117,7 +117,10 @@ def test_the_api_refuses_strangers_viewers_and_what_is_wrong(acme: str, globex: 
     assert api(acme, viewer).patch(ADDRESS, {"min_delete_depth": 1}, format="json").status_code == 403
     assert api(acme).get(ADDRESS).status_code == 401
     assert api(globex, foreign).get(ADDRESS).json()["changed"] == []
-    for wrong in ({"depth": 1}, {"config_paths": ["x"]}, {"min_delete_depth": 0}, {"protected_names": "MEMORY"}, []):
+    refused: tuple[Any, ...] = (
+        {"depth": 1}, {"config_paths": ["x"]}, {"min_delete_depth": 0}, {"protected_names": "MEMORY"}, [],
+    )  # fmt: skip
+    for wrong in refused:
         assert api(acme, admin).patch(ADDRESS, wrong, format="json").status_code == 400, wrong
 
 
