@@ -38,7 +38,8 @@ bench: .venv/dev ## measure and print a table (JSON=1 for JSON lines alone)
 conformance: .venv/dev ## run the public MCP suite directly and through the gateway, side by side
 	@$(BIN)/python -m behavry.embedded exec -- $(BIN)/python -m behavry.conformance $(ARGS)
 
-gen: .venv/dev ## regenerate what is generated (OpenAPI)
+gen: .venv/dev ## regenerate what is generated (OpenAPI, docs/coverage.md)
+	@$(BIN)/python -m apps.gateway.tests.coverage > docs/coverage.md
 	@$(BIN)/python -m behavry.embedded exec --no-migrate -- $(BIN)/python manage.py spectacular --file docs/openapi.yaml --validate --fail-on-warn
 
 migrate: .venv/run ## bring the database of DATABASE_URL (the owner's) to the newest version
