@@ -96,9 +96,9 @@ def use(escalation_id: str, binding: str, entry: Entry, document: bytes | None =
     Raises Conflict `approval_not_usable` when the approval is gone, spent, too old or not for this call, or when a stop
     was engaged after it; Outdated when the rules have moved since the call was judged.
     """
-    now = timezone.now()
     known = audit.entry_id(escalation_id)
     row = Escalation.objects.select_for_update().filter(pk=known).first() if known else None
+    now = timezone.now()  # once the lock is held, which may have taken its own time
     if (
         row is None
         or row.status_at(now) is not EscalationStatus.APPROVED
@@ -117,7 +117,8 @@ def states(ids: Sequence[str]) -> dict[str, Held]:
     """Where these escalations stand now; one query. What nobody answered in time is expired, swept up or not."""
     now = timezone.now()
     wanted = [known for known in map(audit.entry_id, ids) if known is not None]
-    return {str(row.id): _held(row, now) for row in Escalation.objects.filter(pk__in=wanted)}
+    rows = Escalation.objects.filter(pk__in=wanted).defer("arguments", "findings", "verdicts")
+    return {str(row.id): _held(row, now) for row in rows}
 
 
 @transaction.atomic
