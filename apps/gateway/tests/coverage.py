@@ -87,7 +87,7 @@ def why_not(ingress: Ingress, control: Control) -> str:
         return "" if ingress.has_body else "carries no message"
     if control is Control.DLP:
         return "" if ingress.has_body else "carries no message"
-    if ingress.method == "subscriptions/listen" and control is not Control.BLAST_RADIUS:
+    if ingress.method == "subscriptions/listen":
         return ""  # every resource it names is decided
     if ingress.spec.care is not Care.DECIDE:
         return "recorded, not decided"

@@ -57,6 +57,8 @@ def params_of(ingress: Ingress, control: Control) -> dict[str, Any]:
     if control is Control.BLAST_RADIUS:
         if "uri" in params:
             params["uri"] = REACHED
+        elif ingress.method == "subscriptions/listen":
+            params["notifications"] = {"resourceSubscriptions": [FILE, REACHED]}
         else:
             params["arguments"] = {"path": "notes/MEMORY.md"}
     return params
