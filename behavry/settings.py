@@ -203,7 +203,11 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {"AgentStatus": "apps.agents.models.AgentStatus"},
+    "ENUM_NAME_OVERRIDES": {
+        "ActionEnum": "apps.policies.models.ACTIONS",
+        "AgentStatus": "apps.agents.models.AgentStatus",
+        "SwitchAction": "apps.exceptions.models.kill_switch.SwitchAction",
+    },
 }
 
 # --- background work ------------------------------------------------------------------------------------------------

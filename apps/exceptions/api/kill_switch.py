@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from apps.agents.api.strict import StrictMixin
 from apps.exceptions.models import BreakGlass
+from apps.exceptions.models.kill_switch import SwitchAction
 from apps.exceptions.services import kill_switch
 from apps.exceptions.services.kill_switch import MAX_REASON, MIN_REASON, Standing
 from apps.tenants.models import FleetStop
@@ -55,7 +56,7 @@ class SwitchedSerializer(StandingSerializer):
 
 
 class SwitchSerializer(StrictMixin, serializers.Serializer[Any]):
-    action = serializers.ChoiceField(choices=["engage", "release"])
+    action = serializers.ChoiceField(choices=SwitchAction.choices)
     reason = serializers.CharField(min_length=MIN_REASON, max_length=MAX_REASON)
 
 
@@ -69,10 +70,10 @@ def stop_body(stop: FleetStop | None) -> dict[str, Any] | None:
 
 def switch(action: str, *, reason: str, actor: str) -> dict[str, Any]:
     """Engage or release in the tenant the caller stands in, and say what holds now."""
-    turn = kill_switch.engage if action == "engage" else kill_switch.release
+    turn = kill_switch.engage if action == SwitchAction.ENGAGE else kill_switch.release
     announced = turn(reason=reason, actor=actor)
     standing = kill_switch.standing()
-    if action == "engage":
+    if action == SwitchAction.ENGAGE:
         detail = IN_FORCE if announced else UNTOLD
     elif standing.stopped:
         detail = STILL_STOPPED

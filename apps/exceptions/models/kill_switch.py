@@ -8,6 +8,11 @@ from django.utils import timezone
 from apps.audit.ids import new_id
 
 
+class SwitchAction(models.TextChoices):
+    ENGAGE = "engage", "engage"
+    RELEASE = "release", "release"
+
+
 class KillSwitch(models.Model):
     """One row per engagement; the one without `released_at` holds."""
 
