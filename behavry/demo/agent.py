@@ -7,7 +7,7 @@ import base64
 import secrets
 import string
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -15,12 +15,14 @@ from mcp import Client, MCPError
 from mcp_types import INVALID_PARAMS, CallToolResult
 
 from behavry.demo.clients import Denial, Era, connect, denial_in_error, denial_in_result, fetch_token
+from behavry.demo.person import Person
 
 DLP_STAGE = "dlp"
 
 
 class Outcome(StrEnum):
     ALLOWED = "allowed"
+    APPROVED = "approved"  # it waited until a person said yes
     DENIED = "denied"  # by policy, or by anything else that is not DLP
     BLOCKED = "dlp-blocked"
     HIDDEN = "hidden"  # absent from the listing, or answered like a tool that does not exist
@@ -77,6 +79,7 @@ def private_key() -> str:
 def script() -> Mapping[str, Sequence[Planned]]:
     """The steps per server, in the order in which they are taken."""
     allowed, denied, blocked, hidden = Outcome.ALLOWED, Outcome.DENIED, Outcome.BLOCKED, Outcome.HIDDEN
+    approved = Outcome.APPROVED
     key_in_notes = f"Deploy with {cloud_key()} until Friday."
     return {
         "files": (
@@ -84,6 +87,7 @@ def script() -> Mapping[str, Sequence[Planned]]:
             _call("list_directory", "list the shared directory", allowed, path="."),
             _call("read_file", "read notes/plan.md", allowed, path="notes/plan.md"),
             _call("write_file", "write notes/summary.md", allowed, path="notes/summary.md", content="All is well.\n"),
+            _call("write_file", "write notes/MEMORY.md", approved, path="notes/MEMORY.md", content="Mira likes tea.\n"),
             _call("read_file", "read .env", denied, path=".env"),
             _call("read_file", "climb out of the directory", denied, path="../../etc/hosts"),
             _call("delete_file", "delete notes/plan.md", hidden, path="notes/plan.md"),
@@ -99,13 +103,21 @@ def script() -> Mapping[str, Sequence[Planned]]:
     }
 
 
-async def run(base: str, client_id: str, client_secret: str, *, era: Era = Era.AUTO) -> AsyncIterator[Step]:
-    """Take every step against the gateway at `base`; yields each as soon as it is known."""
+async def run(
+    base: str, client_id: str, client_secret: str, person: Person, *, era: Era = Era.AUTO
+) -> AsyncIterator[Step]:
+    """Take every step against the gateway at `base`; yields each as soon as it is known. `person` is at work."""
     token = await fetch_token(base, client_id, client_secret)
     for server, steps in script().items():
         async with connect(f"{base.rstrip('/')}/mcp/v1/{server}", token, era=era) as client:
             for planned in steps:
-                yield await take(client, server, planned)
+                step = await take(client, server, planned)
+                asked = person.approved.pop(planned.tool, "") if step.outcome is Outcome.ALLOWED else ""
+                yield (
+                    replace(step, outcome=Outcome.APPROVED, reason=f"by a person, asked for by {asked}")
+                    if asked
+                    else step
+                )
 
 
 async def take(client: Client, server: str, planned: Planned) -> Step:

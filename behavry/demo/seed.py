@@ -21,8 +21,9 @@ from django.contrib.auth.models import Group, User  # noqa: E402 - models need D
 
 from apps.agents import services  # noqa: E402
 from apps.agents.models import Agent, McpServer  # noqa: E402
+from apps.policies.services import limits  # noqa: E402
 from apps.tenants.context import in_operator, in_tenant  # noqa: E402
-from apps.tenants.models import Tenant  # noqa: E402
+from apps.tenants.models import Tenant, TenantConfig  # noqa: E402
 from apps.tenants.services import create_tenant  # noqa: E402
 
 FILES = {
@@ -31,6 +32,7 @@ FILES = {
     ".env": "GREETING=hello\n",
 }
 HOSTS = ["localhost", "127.0.0.1", "demo.localhost"]
+CALLS_PER_MINUTE = 600  # whoever tries things out by hand is not to wait
 PERMISSIONS = ["filesystem:read", "filesystem:write", "web:read", "web:send"]
 
 
@@ -51,10 +53,15 @@ def seed(path: Path, web_port: int) -> None:
         create_tenant(name="Demo", slug="demo", hosts=HOSTS)
         state = {}
     _operator(state)
+    with in_operator():
+        TenantConfig.objects.filter(tenant__slug="demo").update(max_rpm_per_agent=CALLS_PER_MINUTE)
     with in_tenant("t_demo"):
         _admin(state)
         _agent(state)
         _servers(path.parent / "demo-files", web_port)
+        limits.configure_rate_limits(
+            actor="system", changes={"per_minute": CALLS_PER_MINUTE, "burst": CALLS_PER_MINUTE}
+        )
     path.touch(mode=0o600)
     path.write_text(json.dumps(state))
 

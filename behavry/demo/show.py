@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from behavry.demo import agent
+from behavry.demo.person import Person
 from behavry.embedded import ROOT, ServiceError
 
 RULE = "─" * 100
@@ -39,7 +40,8 @@ def drive(demo: Demo, base_url: str) -> bool:
     """Take the agent's steps, print what became of each, and say whether all went as the demo intends."""
 
     async def collect() -> list[agent.Step]:
-        return [step async for step in agent.run(base_url, demo.client_id, demo.client_secret)]
+        async with Person().at_work(base_url, "admin", demo.admin_password) as person:
+            return [step async for step in agent.run(base_url, demo.client_id, demo.client_secret, person)]
 
     steps = asyncio.run(collect())
     heading, *rows = agent.table(steps)
