@@ -22,12 +22,14 @@ from django.db import connection
 
 from apps.agents import services as agents
 from apps.audit.verification import walk
-from apps.tenants.context import in_tenant
+from apps.policies.services import limits
+from apps.tenants.context import in_operator, in_tenant
+from apps.tenants.models import TenantConfig
 from apps.tenants.services import create_tenant
 from behavry.embedded import ROOT, free_port
 from behavry.processes import Processes
 
-CONNECTIONS, SECONDS = 32, 6.0
+CONNECTIONS, SECONDS, MANY = 32, 6.0, 1_000_000
 
 
 def load(url: str, *arguments: str) -> dict[str, Any]:
@@ -42,7 +44,11 @@ def stage(directory: Path) -> Iterator[dict[str, Any]]:
     upstream, passthrough, gateway = free_port(), free_port(), free_port()
     slug = f"calls{gateway}"
     schema = create_tenant(name=slug, slug=slug, hosts=["127.0.0.1"]).schema_name
+    with in_operator():
+        TenantConfig.objects.filter(tenant__schema_name=schema).update(max_rpm_per_agent=MANY)
     with in_tenant(schema):
+        rates = {"per_minute": MANY, "burst": 100_000, "concurrent": 10_000}  # never met: what is measured is the calls
+        limits.configure_rate_limits(actor="system", changes=rates)
         url = f"http://127.0.0.1:{upstream}/mcp"
         agents.register_server(name="bench", transport="http", actor="system", kind="filesystem", url=url)
         made = agents.register(name="bench", actor="system", permissions=["filesystem:read"])

@@ -16,6 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
 django.setup()
 
 from apps.agents import services  # noqa: E402 - models need Django's app registry first
+from apps.policies.services import limits  # noqa: E402
 from apps.tenants.context import in_operator, in_tenant  # noqa: E402
 from apps.tenants.models import TenantConfig  # noqa: E402
 from apps.tenants.services import create_tenant  # noqa: E402
@@ -35,6 +36,8 @@ def seed(host: str, fixture_url: str, more: Mapping[str, Sequence[str]]) -> dict
             services.register_server(
                 name=name, actor="system", transport="stdio", command=command, environment=environment
             )
+        rates = {"per_minute": CALLS_PER_MINUTE, "burst": CALLS_PER_MINUTE, "concurrent": 1_000}
+        limits.configure_rate_limits(actor="system", changes=rates)
         made = services.register(name="conformance", actor="system", permissions=["*:*"])
     return {"client_id": made.agent.client_id, "client_secret": made.client_secret}
 
