@@ -10,7 +10,7 @@ from apps.policies import services
 from apps.policies.models import Comparison, Policy, PolicyChangeRequest
 from apps.policies.services import Proposal, replays
 from apps.policies.tests.examples import allowing, policy
-from apps.policies.tests.recording import ADA, ROOT, record
+from apps.policies.tests.recording import ADA, record
 from apps.policies.tests.test_changes import TESTS
 from apps.policies.tests.test_replays import DENIES_READS, draft
 from apps.tenants.context import in_tenant
@@ -27,16 +27,15 @@ def chosen(action: str, row: PolicyChangeRequest | Policy | Comparison, **more: 
 @pytest.fixture
 def row(acme: str) -> PolicyChangeRequest:
     with in_tenant(acme):
-        services.approve(services.submit(Proposal(content=policy(), name="Late hours"), by=ADA).pk, by=ROOT)
+        services.activate(draft(policy()).pk, actor="user:root")
         record(2, action="write")
-        made = services.submit(Proposal(content=allowing(), tests=TESTS, note="<b>Please</b>"), by=ADA)
-        while replays.work("test", seconds=30):
-            pass
-        return made
+        return services.submit(Proposal(content=allowing(), tests=TESTS, note="<b>Please</b>"), by=ADA)
 
 
 def test_a_reviewer_reads_what_it_changes(acme: str, row: PolicyChangeRequest, admin_of: AdminOf) -> None:
     client = admin_of(acme)
+    with in_tenant(acme):
+        replays.work("test", seconds=30)
     text = client.get(f"{CHANGES}{row.pk}/change/").content.decode()
     assert "<del>-" in text and "<ins>+" in text
     assert "1 added (+), 3 removed (-)" in text

@@ -93,40 +93,39 @@ def test_it_takes_a_version_that_was_saved_already(acme: str) -> None:
         assert (made.versions.count(), made.name, made.status) == (1, "Later hours", "active")
 
 
-@pytest.mark.parametrize(
-    "author",
-    [
+def test_it_lets_nobody_review_their_own(acme: str) -> None:
+    selves = [
         Person("user:ada", 101, Role.ADMIN),
         Person("user:ada token:laptop", 101, Role.POLICY_AUTHOR),
         Person("user:ada", None, Role.ADMIN),
         Person("user:renamed", 101, Role.ADMIN),
-    ],
-)
-def test_it_lets_nobody_review_their_own(acme: str, author: Person) -> None:
+    ]
     with in_tenant(acme):
         for row in (submitted(), submitted(policy("other"), Person("user:ada token:ci", 101, Role.ADMIN))):
-            with pytest.raises(NotAllowed) as caught:
-                services.approve(row.pk, by=author)
-            assert caught.value.code == "self_review"
-            with pytest.raises(NotAllowed):
-                services.reject(row.pk, by=author, note="On second thoughts")
+            for author in selves:
+                with pytest.raises(NotAllowed) as caught:
+                    services.approve(row.pk, by=author)
+                assert caught.value.code == "self_review"
+                with pytest.raises(NotAllowed):
+                    services.reject(row.pk, by=author, note="On second thoughts")
         assert active_sources() == []
 
 
-@pytest.mark.parametrize("nobody", [READER, ANALYST, Person("user:nobody", 9, None)])
-def test_it_asks_for_the_role_in_the_service_itself(acme: str, nobody: Person) -> None:
+def test_it_asks_for_the_role_in_the_service_itself(acme: str) -> None:
     with in_tenant(acme):
         row = submitted()
-        acts: list[Callable[[], object]] = [
-            lambda: services.submit(Proposal(content=policy("other"), name="x"), by=nobody),
-            lambda: services.approve(row.pk, by=nobody),
-            lambda: services.reject(row.pk, by=nobody, note="No"),
-            lambda: services.withdraw(row.pk, by=nobody),
-            lambda: services.rebase(row.pk, by=nobody),
+        acts: list[Callable[[Person], object]] = [
+            lambda by: services.submit(Proposal(content=policy("other"), name="x"), by=by),
+            lambda by: services.approve(row.pk, by=by),
+            lambda by: services.reject(row.pk, by=by, note="No"),
+            lambda by: services.withdraw(row.pk, by=by),
+            lambda by: services.rebase(row.pk, by=by),
         ]
         for act in acts:
-            with pytest.raises(NotAllowed):
-                act()
+            for nobody in (READER, ANALYST, Person("user:nobody", 9, None)):
+                with pytest.raises(NotAllowed) as caught:
+                    act(nobody)
+                assert "policy_author" in caught.value.detail
         row.refresh_from_db()
         assert row.status == "open"
 

@@ -8,7 +8,7 @@ from apps.policies.contributing import same_of
 from apps.policies.plans import program_once
 from apps.policies.tests.examples import allowing, document, policy
 from apps.policies.tests.inputs import documents
-from apps.policies.tests.test_replays import DENIES_READS, LOOPS
+from apps.policies.tests.test_replays import LOOPS
 
 ROOTS = 'package behavry.tenant.late_hours\n\nfilesystem_roots contains "/srv"\n'
 CLOCK = policy(
@@ -16,8 +16,8 @@ CLOCK = policy(
 )
 NUMBERS = [policy(body=f'verdicts contains {{"result": {said}}}\n') for said in ("1", "true", "1.5")]
 PAIRS = [
-    (None, policy()), (policy(), None), (policy(), allowing()), (allowing(), ROOTS), (None, ROOTS), (ROOTS, policy()),
-    (DENIES_READS, policy()), (CLOCK, policy()), (LOOPS, policy()), (NUMBERS[0], NUMBERS[1]),
+    (None, policy()), (policy(), None), (policy(), allowing()), (None, ROOTS), (ROOTS, policy()),
+    (CLOCK, policy()), (LOOPS, policy()), (NUMBERS[0], NUMBERS[1]),
 ]  # fmt: skip
 
 
@@ -28,13 +28,13 @@ def test_where_it_says_the_same_the_whole_rulebook_says_the_same(before: str | N
     judges = [ProgramAuthorizer(program_once(side), quiet=True) for side in sides]
     same = same_of("late_hours", before, after)
     asked = 0
-    for one in documents(150, seed=11):
+    for one in documents(60, seed=11):
         asked += 1
         one["context"]["time_ns"] = asked  # what every recorded input has
         if same(one):
             was, would = (judge(one) for judge in judges)
             assert was is FAILED or was == would
-    assert asked == 150
+    assert asked == 60
 
 
 def test_it_is_certain_only_where_it_can_be() -> None:

@@ -122,7 +122,8 @@ def test_it_gives_up_a_candidate_that_never_ends(acme: str, monkeypatch: pytest.
         monkeypatch.setattr(comparisons, "MAX_ERRORS", 4)
         monkeypatch.setattr(comparisons, "BATCH", 5)
         row = done(replays.of_version(Policy.objects.get().pk, by=ADA))
-        assert (row.status, row.done, row.problem) == ("failed", 5, replays.HOPELESS)
+        assert (row.status, row.problem) == ("failed", replays.HOPELESS)
+        assert 4 <= row.done <= 5
 
 
 def test_it_goes_on_where_a_killed_worker_stopped(acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
