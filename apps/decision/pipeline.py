@@ -125,12 +125,13 @@ def _context(facts: Facts) -> dict[str, JSON]:
 
 
 def _limits(limits: BlastRadius) -> dict[str, JSON]:
+    directories, names = blast_radius.spelled(limits)
     return {
         "min_delete_depth": limits.min_delete_depth,
         "email_recipient_limit": limits.email_recipient_limit,
         "bulk_action_threshold": limits.bulk_action_threshold,
-        "config_paths": list(limits.config_paths),
-        "protected_names": list(limits.protected_names),
+        "config_paths": list(directories),
+        "protected_names": list(names),
     }
 
 

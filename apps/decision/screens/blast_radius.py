@@ -73,7 +73,7 @@ def _targetless(call: Call) -> bool:
 
 
 def _configures(path: str, limits: BlastRadius) -> bool:
-    below = _lowered(limits)[0]
+    below = spelled(limits)[0]
     return _below(path, below) or _below(_HOME.sub("~", path, count=1), below)
 
 
@@ -86,7 +86,7 @@ def _below(path: str, directories: tuple[str, ...]) -> bool:
 
 
 def _protected(name: str, limits: BlastRadius) -> bool:
-    names = _lowered(limits)[1]
+    names = spelled(limits)[1]
     if "*" not in name:
         return name in names
     start, _, end = name.partition("*")
@@ -94,7 +94,7 @@ def _protected(name: str, limits: BlastRadius) -> bool:
 
 
 @lru_cache(64)
-def _lowered(limits: BlastRadius) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def spelled(limits: BlastRadius) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Configuration directories, each with a slash at its end, and protected names, as reaches are spelled."""
     directories = tuple(f"{one.lower().rstrip('/')}/" for one in limits.config_paths)
     return directories, tuple(one.lower() for one in limits.protected_names)

@@ -90,8 +90,8 @@ def _limits(chance: random.Random) -> Any:
         "min_delete_depth": chance.randint(1, 5),
         "email_recipient_limit": 10,
         "bulk_action_threshold": 50,
-        "config_paths": ["/etc", "~/.ssh", "/Srv/Conf/"],
-        "protected_names": ["MEMORY", ".env", "Report.CSV"],
+        "config_paths": ["/etc/", "~/.ssh/", "/srv/conf/"],
+        "protected_names": ["memory", ".env", "report.csv"],
     }
 
 

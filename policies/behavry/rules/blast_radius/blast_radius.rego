@@ -162,10 +162,6 @@ _between(_, end, one) if {
 	endswith(one, end)
 }
 
-_directories := {concat("", [trim_right(lower(path), "/"), "/"]) | some path in _config_paths}
-
-_names := {lower(name) | some name in _protected_names}
-
 default _least := 3
 
 _least := input.context.blast_radius.min_delete_depth
@@ -178,10 +174,11 @@ default _threshold := 50
 
 _threshold := input.context.blast_radius.bulk_action_threshold
 
-default _config_paths := ["/etc", "/root", "~/.ssh", "~/.aws", "~/.config"]
+# In lower case, as reaches are, and each with a slash at its end.
+default _directories := ["/etc/", "/root/", "~/.ssh/", "~/.aws/", "~/.config/"]
 
-_config_paths := input.context.blast_radius.config_paths
+_directories := input.context.blast_radius.config_paths
 
-default _protected_names := ["MEMORY", "SOUL", "IDENTITY", ".env"]
+default _names := ["memory", "soul", "identity", ".env"]
 
-_protected_names := input.context.blast_radius.protected_names
+_names := input.context.blast_radius.protected_names

@@ -91,8 +91,8 @@ test_limits_of_the_tenant if {
 		"min_delete_depth": 1,
 		"email_recipient_limit": 1,
 		"bulk_action_threshold": 2,
-		"config_paths": ["/Opt/App/"],
-		"protected_names": ["Ledger"],
+		"config_paths": ["/opt/app/"],
+		"protected_names": ["ledger"],
 	}
 	call := object.union(
 		_reaches("delete", {"paths": ["/opt/app/x"], "names": ["ledger"], "recipients": 2, "items": 3}),
