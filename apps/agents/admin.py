@@ -67,9 +67,9 @@ class AgentAdmin(ButtonsAdmin):
 class SessionAdmin(ButtonsAdmin):
     list_display = (
         "id", "agent", "opened_at", "expires_at", "revoked_at", "last_seen_at", "tool_call_count", "denied_count",
-        "dlp_hit_count",
+        "dlp_hit_count", "flags",
     )  # fmt: skip
-    list_filter = ("opened_at", "revoked_at")
+    list_filter = ("opened_at", "revoked_at", "flagged_at")
     list_select_related = ("agent",)
     search_fields = ("id", "agent__name")
     actions = ("revoke",)

@@ -14,6 +14,8 @@ from apps.audit.readers import Reader
 from apps.decision.events import EventKind
 
 DECISION = EventKind.CALL_DECISION.label
+# What makes a session stand out, by the kind of the entry that says so.
+FLAGS = {EventKind.REQUESTER_IDENTITY_MISMATCH.label: "several_requesters"}
 COUNTED = {DECISION, EventKind.CALL_OUTCOME.label, EventKind.CALL_REFUSED.label, EventKind.MESSAGE_RECORDED.label}
 
 
@@ -28,9 +30,14 @@ class Tally:
 def project(entries: Sequence[AuditEntry]) -> None:
     """Adds a batch to the counters. Runs in one transaction with the cursor, so no entry counts twice."""
     tallies: dict[UUID, Tally] = {}
+    flagged: dict[tuple[UUID, str], datetime] = {}
     for entry in entries:
         session_id = _uuid(entry.session_id)
-        if session_id is None or entry.kind not in COUNTED:
+        if session_id is None:
+            continue
+        if entry.kind in FLAGS:
+            flagged.setdefault((session_id, FLAGS[entry.kind]), entry.timestamp)
+        if entry.kind not in COUNTED:
             continue
         tally = tallies.setdefault(session_id, Tally(entry.timestamp))
         tally.last_seen = max(tally.last_seen, entry.timestamp)
@@ -46,6 +53,16 @@ def project(entries: Sequence[AuditEntry]) -> None:
             dlp_hit_count=F("dlp_hit_count") + tally.dlp_hits,
             last_seen_at=Greatest(Coalesce(F("last_seen_at"), tally.last_seen), tally.last_seen),
         )
+    for (session_id, flag), at in sorted(flagged.items()):
+        _flag(session_id, flag, at)
+
+
+def _flag(session_id: UUID, flag: str, at: datetime) -> None:
+    session = Session.objects.select_for_update().filter(pk=session_id).first()
+    if session is not None and flag not in session.flags:
+        session.flags = [*session.flags, flag]
+        session.flagged_at = session.flagged_at or at
+        session.save(update_fields=["flags", "flagged_at"])
 
 
 def _uuid(text: str) -> UUID | None:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 from apps.agents import services as agents
-from apps.policies.services import tenant
-from apps.tenants.context import in_tenant
+from apps.policies.services import limits, tenant
+from apps.tenants.context import in_operator, in_tenant
+from apps.tenants.models import TenantConfig
 from behavry.tests.house import House, Upstream
+
+CALLS_PER_MINUTE = 1_000_000  # these tests are about other limits
 
 
 @pytest.fixture
@@ -31,7 +34,11 @@ def tenant_house(fresh_tenant: Callable[[], str], upstream: Upstream, tmp_path: 
 
 def furnish(schema: str, upstream_port: int, env: dict[str, str], logs: Path) -> House:
     """Register the server `notes` and an agent that may read it, and get the agent a token."""
+    with in_operator():
+        TenantConfig.objects.filter(tenant__schema_name=schema).update(max_rpm_per_agent=CALLS_PER_MINUTE)
     with in_tenant(schema):
+        rates = {"per_minute": CALLS_PER_MINUTE, "burst": CALLS_PER_MINUTE, "concurrent": 1_000}
+        limits.configure_rate_limits(actor="system", changes=rates)
         url = f"http://127.0.0.1:{upstream_port}/mcp"
         agents.register_server(name="notes", transport="http", actor="system", kind="filesystem", url=url)
         made = agents.register(name="reader", actor="system", permissions=["filesystem:read"])

@@ -34,7 +34,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
         fields = (
             "id", "agent_id", "agent_name", "state", "opened_at", "expires_at", "closed_at", "revoked_at",
             "revoked_reason", "last_seen_at", "tool_call_count", "denied_count", "dlp_hit_count",
-            "risk_score_at_close",
+            "flags", "flagged_at", "risk_score_at_close",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -55,6 +55,7 @@ class SessionsView(APIView):
         parameters=[
             OpenApiParameter("agent_id", UUID),
             OpenApiParameter("state", str, enum=STATES),
+            OpenApiParameter("flagged", bool),
             OpenApiParameter("limit", int),
             OpenApiParameter("cursor", str),
         ],
@@ -79,6 +80,13 @@ class SessionsView(APIView):
                 rows = rows.filter(revoked_at__isnull=False)
             case _:
                 raise BadInput("There is no such state.", fields={"state": f"Use one of {', '.join(STATES)}."})
+        match request.query_params.get("flagged", ""):
+            case "":
+                pass
+            case "true" | "false" as wanted:
+                rows = rows.filter(flagged_at__isnull=wanted == "false")
+            case _:
+                raise BadInput("flagged must be true or false", fields={"flagged": "Use true or false."})
         page = KeysetPage.of(request, rows)
         return Response(page.body(lambda found: SessionSerializer(found, many=True).data))
 

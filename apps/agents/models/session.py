@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
@@ -23,6 +24,8 @@ class Session(models.Model):
     tool_call_count = models.PositiveIntegerField(default=0)
     denied_count = models.PositiveIntegerField(default=0)
     dlp_hit_count = models.PositiveIntegerField(default=0)
+    flagged_at = models.DateTimeField(null=True, blank=True)
+    flags: ArrayField[list[str], list[str]] = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     risk_score_at_close = models.DecimalField(max_digits=5, decimal_places=2, null=True, blank=True)
 
     class Meta:

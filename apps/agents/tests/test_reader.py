@@ -51,6 +51,18 @@ def test_it_counts_calls_denials_and_hits(acme: str) -> None:
     assert counters(acme, session) == (2, 1, 2, AT + timedelta(seconds=9))
 
 
+def test_it_flags_a_session_once_when_its_agent_serves_several_requesters(acme: str) -> None:
+    session, other = open_session(acme), open_session(acme)
+    for seconds in (0, 5):
+        at = AT + timedelta(seconds=seconds)
+        record(acme, session, EventKind.REQUESTER_IDENTITY_MISMATCH, method="", at=at)
+    assert counters(acme, session)[0] == 0
+    with in_tenant(acme):
+        row, spared = Session.objects.get(pk=UUID(session)), Session.objects.get(pk=UUID(other))
+    assert (row.flags, row.flagged_at) == (["several_requesters"], AT)
+    assert (spared.flags, spared.flagged_at) == ([], None)
+
+
 def test_it_counts_nothing_twice(acme: str) -> None:
     session = open_session(acme)
     record(acme, session, policy_result="allow")

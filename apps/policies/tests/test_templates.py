@@ -64,3 +64,21 @@ def test_it_shows_a_policy_in_its_readme_that_can_be_saved() -> None:
     text = (base.folder() / "README.md").read_text()
     content = text.split("```rego\n")[1].split("```")[0]
     checking.check(content, checking.slug_of(content))
+
+
+@pytest.mark.parametrize("tier", ["high", "critical"])
+def test_it_refuses_risky_agents_that_name_nobody(tier: str) -> None:
+    content = (base.folder() / "templates" / "require_requester.rego").read_text()
+    judge = ProgramAuthorizer(program_once([Source("require_requester", content)]))
+
+    def ruled(risk_tier: str, requester: str, action: str = "read") -> Ruling:
+        made = document(action=action, resource_kind="filesystem", parameters={}, resource="", mcp_server="files")
+        made["agent"] |= {"permissions": ["*:*"], "risk_tier": risk_tier}
+        made["requester"]["id"] = requester
+        return judge(made)
+
+    assert ruled(tier, "").policy == "tenant.require_requester.nobody_named"
+    assert ruled(tier, "").result is Effect.DENY
+    assert ruled(tier, "mira").result is not Effect.DENY
+    assert ruled("low", "").result is Effect.ALLOW
+    assert ruled(tier, "", "initialize").policy != "tenant.require_requester.nobody_named"

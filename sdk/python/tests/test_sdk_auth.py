@@ -35,6 +35,16 @@ def test_it_lets_one_request_speak_for_another_requester(gateway: Gateway, behav
         http.post(behavry.server_url("files"), auth=behavry.auth("otto"))
         http.post(behavry.server_url("files"), auth=behavry.auth(""))
     assert [headers.get("X-Requester-Id") for _, headers, _ in gateway.requests] == ["otto", None]
+    assert [headers.get("X-Requester-Channel") for _, headers, _ in gateway.requests] == [None, None]
+
+
+def test_it_says_where_it_was_asked(gateway: Gateway) -> None:
+    behavry = Behavry(gateway.url, "agt_1", "s", "mira", requester_channel="chat")
+    with httpx.Client() as http:
+        http.post(behavry.server_url("files"), auth=behavry.auth())
+        http.post(behavry.server_url("files"), auth=behavry.auth(requester_channel="mail"))
+    said = [(headers["X-Requester-Id"], headers["X-Requester-Channel"]) for _, headers, _ in gateway.requests]
+    assert said == [("mira", "chat"), ("mira", "mail")]
 
 
 def test_it_tries_once_more_after_a_401(gateway: Gateway, behavry: Behavry) -> None:

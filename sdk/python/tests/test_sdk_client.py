@@ -162,11 +162,13 @@ def test_it_reads_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         "BEHAVRY_CLIENT_ID": "agt_2",
         "BEHAVRY_CLIENT_SECRET": SECRET,
         "BEHAVRY_REQUESTER_ID": "mira",
+        "BEHAVRY_REQUESTER_CHANNEL": "chat",
     }.items():
         monkeypatch.setenv(name, value)
     found = Behavry()
     assert (str(found.base_url), found.client_id, found.requester_id) == ("https://acme.test", "agt_2", "mira")
     assert Behavry(requester_id="").requester_id == ""
+    assert (found.requester_channel, Behavry(requester_channel="").requester_channel) == ("chat", "")
     assert SECRET not in repr(found)
     assert found.server_url("a b/c") == "https://acme.test/mcp/v1/a%20b%2Fc"
 

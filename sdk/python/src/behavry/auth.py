@@ -10,7 +10,7 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from .client import Behavry
 
-REQUESTER = "X-Requester-Id"
+REQUESTER, CHANNEL = "X-Requester-Id", "X-Requester-Channel"
 
 
 class BehavryAuth(httpx.Auth):
@@ -18,9 +18,12 @@ class BehavryAuth(httpx.Auth):
 
     requires_request_body = True  # a request may be sent twice
 
-    def __init__(self, behavry: "Behavry", requester_id: str | None = None) -> None:
+    def __init__(
+        self, behavry: "Behavry", requester_id: str | None = None, requester_channel: str | None = None
+    ) -> None:
         self._behavry = behavry
         self._requester_id = behavry.requester_id if requester_id is None else requester_id
+        self._requester_channel = behavry.requester_channel if requester_channel is None else requester_channel
 
     def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         guard(self._behavry, str(request.url))
@@ -42,6 +45,8 @@ class BehavryAuth(httpx.Auth):
         request.headers["Authorization"] = f"Bearer {token}"
         if self._requester_id:
             request.headers[REQUESTER] = self._requester_id
+        if self._requester_channel:
+            request.headers[CHANNEL] = self._requester_channel
         return request
 
 

@@ -31,7 +31,8 @@ class _Token:
 
 
 class Behavry:
-    """What is not given is read from BEHAVRY_URL, BEHAVRY_CLIENT_ID, BEHAVRY_CLIENT_SECRET and BEHAVRY_REQUESTER_ID."""
+    """What is not given is read from BEHAVRY_URL, BEHAVRY_CLIENT_ID, BEHAVRY_CLIENT_SECRET, BEHAVRY_REQUESTER_ID and
+    BEHAVRY_REQUESTER_CHANNEL."""
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Behavry:
         client_secret: str | None = None,
         requester_id: str | None = None,
         *,
+        requester_channel: str | None = None,
         timeout: float = 10.0,
         allow_http: bool = False,
         transport: httpx.BaseTransport | None = None,
@@ -51,7 +53,8 @@ class Behavry:
         """
         self.base_url = _base_url(_setting(base_url, "BEHAVRY_URL"), allow_http)
         self.client_id = _setting(client_id, "BEHAVRY_CLIENT_ID")
-        self.requester_id = requester_id if requester_id is not None else os.environ.get("BEHAVRY_REQUESTER_ID", "")
+        self.requester_id = _optional(requester_id, "BEHAVRY_REQUESTER_ID")
+        self.requester_channel = _optional(requester_channel, "BEHAVRY_REQUESTER_CHANNEL")
         self._client_secret = _setting(client_secret, "BEHAVRY_CLIENT_SECRET")
         self._timeout = timeout
         self._transport = transport
@@ -101,9 +104,9 @@ class Behavry:
     async def areplace(self, refused: str) -> str:
         return await anyio.to_thread.run_sync(self.replace, refused)
 
-    def auth(self, requester_id: str | None = None) -> BehavryAuth:
-        """For `httpx.Client(auth=…)` and `httpx.AsyncClient(auth=…)`; `requester_id` overrides the client's own."""
-        return BehavryAuth(self, requester_id)
+    def auth(self, requester_id: str | None = None, requester_channel: str | None = None) -> BehavryAuth:
+        """For `httpx.Client(auth=…)` and `httpx.AsyncClient(auth=…)`; what is given overrides the client's own."""
+        return BehavryAuth(self, requester_id, requester_channel)
 
     def server_url(self, server: str) -> str:
         """Where the gateway serves the MCP server of this name."""
@@ -153,6 +156,10 @@ def _json(response: httpx.Response) -> dict[str, Any]:
 
 def _seconds(text: str | None) -> float | None:
     return float(text) if text is not None and text.isascii() and text.isdigit() else None
+
+
+def _optional(given: str | None, name: str) -> str:
+    return given if given is not None else os.environ.get(name, "")
 
 
 def _setting(given: str | None, name: str) -> str:
