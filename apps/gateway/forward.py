@@ -30,6 +30,7 @@ from apps.gateway.upstreams import Upstreams
 
 CLIENT_GONE = 499
 CANCEL_GRACE = 2.0
+Key = tuple[str, str, str, JSON]  # nobody cancels another agent's request
 
 
 class Forwarding:
@@ -43,12 +44,12 @@ class Forwarding:
         self._load = load
         self._catalog = Catalog()
         self.definitions = Definitions(io)
-        self._running: dict[tuple[str, str, int | str | None], wire.Watch] = {}
+        self._running: dict[Key, wire.Watch] = {}
 
     async def run(self, request: Request, judged: Judged, relay: Relay) -> None:
         """An allowed request, from here to the last byte of its answer. Raises Outdated when nothing was sent."""
         began = time.perf_counter()
-        key = (request.schema, request.session_id, judged.message.id)
+        key = _key(request, judged.message.id)
         try:
             with wire.Watch(request.receive, self._limits.call_seconds) as watch:
                 self._running[key] = watch
@@ -85,7 +86,7 @@ class Forwarding:
             self.outcome(request, judged, began, error.status, error=error.code)
             raise
         if message.method == "notifications/cancelled":
-            watch = self._running.get((request.schema, request.session_id, message.params.get("requestId")))
+            watch = self._running.get(_key(request, message.params.get("requestId")))
             if watch is not None:
                 watch.hurry(CANCEL_GRACE)
         if judged.method.care is Care.DECIDE:
@@ -94,7 +95,7 @@ class Forwarding:
     @contextmanager
     def cancellable(self, request: Request, message: Message, seconds: float) -> Iterator[None]:
         """A wait that ends when the client leaves (CallerGone) or cancels the request, or time is up (UpstreamSlow)."""
-        key = (request.schema, request.session_id, message.id)
+        key = _key(request, message.id)
         with wire.Watch(request.receive, seconds) as watch:
             self._running[key] = watch
             try:
@@ -275,6 +276,11 @@ class Forwarding:
         future = self._io.record_soon(request.schema, entry)
         if self._limits.wait_for_outcome and future is not None:
             await future
+
+
+def _key(request: Request, id: JSON) -> Key:
+    known = id if isinstance(id, int | str) else None
+    return (request.schema, request.facts.caller.agent.id, request.session_id, known)
 
 
 async def _final_of(reply: Reply) -> dict[str, JSON] | None:
