@@ -283,7 +283,6 @@ class Rulebook:
     authorize: Authorizer
     scan_dlp: Scanner
     payload_mode: PayloadMode
-    max_rpm_per_agent: int
     authorize_async: AsyncAuthorizer | None = None
     rules: str = ""  # digest of what judges (policies, DLP, limits, servers), without who is judged
     human: Human = field(default_factory=Human)

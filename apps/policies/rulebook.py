@@ -68,7 +68,6 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
         authorize=authorize,
         scan_dlp=scanner.build_scanner(changed, own),
         payload_mode=PayloadMode(config.payload_mode),
-        max_rpm_per_agent=config.max_rpm_per_agent,
         authorize_async=authorize_async,
         rules=_digest(sources, changed, own, blast_radius, known.servers),
         human=decided,

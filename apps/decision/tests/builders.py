@@ -70,7 +70,7 @@ def make_rulebook(
         "agents": {"agent-1": make_agent()} if agents is None else agents,
         "servers": {"files": make_server()} if servers is None else servers,
         "revoked_sessions": frozenset(), "authorize": allow_all, "scan_dlp": find_nothing,
-        "payload_mode": PayloadMode.METADATA_ONLY, "max_rpm_per_agent": 60,
+        "payload_mode": PayloadMode.METADATA_ONLY,
     }  # fmt: skip
     return Rulebook(**(fields | changes))
 

@@ -71,7 +71,7 @@ def test_it_does_not_depend_on_what_may_change_in_between() -> None:
     book: dict[str, Any] = {
         "schema": "t_a", "version": 7, "issuer": "", "audiences": (), "keys": {}, "agents": {}, "servers": {},
         "revoked_sessions": frozenset(), "authorize": lambda _: Ruling(Effect.DENY, "", ""), "scan_dlp": lambda _: (),
-        "payload_mode": PayloadMode.METADATA_ONLY, "max_rpm_per_agent": 60, "rules": "r",
+        "payload_mode": PayloadMode.METADATA_ONLY, "rules": "r",
     }  # fmt: skip
     server = Server("files", "filesystem", "http", True)
     facts = Facts(Rulebook(**book), Caller(agent, "s"), server, Requester("mira"))

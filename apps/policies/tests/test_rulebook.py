@@ -31,7 +31,7 @@ def test_it_holds_what_a_decision_depends_on(acme: str) -> None:
     assert book.version == head.rulebook_version == head.seq
     assert book.agents[str(made.agent.pk)].permissions == ("filesystem:read",)
     assert book.servers["files"].kind == "filesystem"
-    assert (book.payload_mode, book.max_rpm_per_agent) == (PayloadMode.REDACTED, 7)
+    assert (book.payload_mode, book.rate_limit.per_minute) == (PayloadMode.REDACTED, 7)
     assert book.authorize_async is None
 
 
@@ -42,7 +42,7 @@ def test_it_holds_nothing_of_another_tenant(acme: str, globex: str) -> None:
         services.configure(actor=BY, changes={"max_rpm_per_agent": 7})
     book = rulebook.load(globex, human=Human)
     assert book.agents == {}
-    assert book.max_rpm_per_agent != 7
+    assert book.rate_limit.per_minute != 7
     assert book.scan_dlp({"to": "ada@" + "behavry-mail.com"}) == ()
 
 
