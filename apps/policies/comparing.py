@@ -23,7 +23,7 @@ _POLICY_STAGES: Final = frozenset({"policy"})
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The rules in effect and the candidate. Where `same` says that both decide alike, one of them is asked."""
+    """The rules in effect and the candidate. Neither judges an input that both decide alike, which `same` knows."""
 
     before: Authorizer
     after: Authorizer
@@ -59,6 +59,7 @@ class Tally:
     done: int = 0
     masked: int = 0
     unreadable: int = 0
+    unchanged: int = 0
     drifted: int = 0
     errors_before: int = 0
     errors_after: int = 0
@@ -93,8 +94,10 @@ def _judge(one: Recorded, rules: Rules, tally: Tally, kept: Counter[Group]) -> N
         return
     dlp = document.get("dlp")
     tally.masked += type(dlp) is dict and dlp.get("has_findings") is True
-    was = rules.before(document)
-    would = was if was is not FAILED and rules.same(document) else rules.after(document)
+    if rules.same(document):
+        tally.unchanged += 1
+        return
+    was, would = rules.before(document), rules.after(document)
     tally.errors_before += was is FAILED
     tally.errors_after += would is FAILED
     tally.drifted += one.stage in _POLICY_STAGES and one.result != was.result

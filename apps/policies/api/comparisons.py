@@ -60,18 +60,24 @@ class SummarySerializer(serializers.ModelSerializer[Comparison]):
     status = serializers.CharField(help_text="queued, running, done, cancelled, stopped or failed")
     version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
     totals = serializers.DictField(
-        child=serializers.DictField(child=serializers.IntegerField()), help_text="how many, by what was and would be"
+        child=serializers.DictField(child=serializers.IntegerField()),
+        help_text="how many were judged, by what was and would be",
     )
     progress = serializers.SerializerMethodField()
+    unchanged = serializers.SerializerMethodField()
 
     class Meta:
         model = Comparison
         fields: ClassVar[tuple[str, ...]] = (
             "id", "kind", "status", "problem", "slug", "policy", "version", "change", "archives", "days", "started_by",
-            "created_at", "started_at", "finished_at", "progress", "flips", "totals", "masked", "unreadable", "drifted",
-            "errors_before", "errors_after",
+            "created_at", "started_at", "finished_at", "progress", "flips", "unchanged", "totals", "masked", "unreadable",
+            "drifted", "errors_before", "errors_after",
         )  # fmt: skip
         read_only_fields: ClassVar[tuple[str, ...]] = fields
+
+    def get_unchanged(self, row: Comparison) -> int:
+        """Inputs to which the policy contributes the same either way, which need no judging."""
+        return row.done - row.unreadable - sum(sum(to.values()) for to in row.totals.values())
 
     @extend_schema_field(ProgressSerializer)
     def get_progress(self, row: Comparison) -> dict[str, Any]:

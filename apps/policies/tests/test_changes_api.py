@@ -52,6 +52,7 @@ def test_it_shows_all_that_a_reviewer_needs(acme: str, ada: APIClient, grace: AP
     assert shown["diff"]["text"].startswith("--- nothing in effect\n+++ late_hours, proposed\n")
     assert (shown["diff"]["added"], shown["diff"]["removed"]) == (3, 0)
     assert shown["compiled"] == {"ok": True, "current": True}
+    assert shown["replay"]["unchanged"] == 0
     assert [one["passed"] for one in shown["test_results"]] == [True, False]
     replay = shown["replay"]
     assert (replay["status"], replay["flips"], replay["totals"]) == (

@@ -57,8 +57,7 @@ def test_it_reports_what_would_end_otherwise(acme: str, globex: str) -> None:
         other = services.create(name="No reading", content=DENIES_READS.replace("late_hours", "n"), actor="user:ada")
         row = done(replays.of_version(other.pk, by=ADA))
         assert (row.status, row.total, row.done, row.flips, row.unreadable) == ("done", 5, 5, 3, 0)
-        assert row.totals == {"allow": {"allow": 2, "deny": 3}}
-        assert row.drifted == 2  # writes were denied before the first policy took effect
+        assert row.totals == {"allow": {"deny": 3}}  # writes are none of the candidate's business
         (group,) = row.groups.all()
         assert (group.agent_name, group.tool, group.before, group.after, group.count) == (
             "Reporter", "read_file", "allow", "deny", 3,
@@ -110,7 +109,7 @@ def test_it_counts_what_cannot_be_read_and_goes_on(acme: str) -> None:
         record(1, text=b'{"agent": 1, "request": null}')
         row = done(replays.of_version(draft(allowing()).pk, by=ADA))
         assert (row.status, row.done, row.unreadable) == ("done", 3, 1)
-        assert row.totals == {"deny": {"allow": 1, "deny": 1}}
+        assert row.totals == {"deny": {"allow": 1}}
 
 
 def test_it_gives_up_a_candidate_that_never_ends(acme: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,7 +151,7 @@ def test_it_goes_on_where_a_killed_worker_stopped(acme: str, monkeypatch: pytest
         assert replays.work("second", seconds=30)
         row.refresh_from_db()
         assert (row.status, row.total, row.done) == ("done", 10, 10)
-        assert row.totals == {"allow": {"deny": 6}, "deny": {"deny": 4}}
+        assert row.totals == {"allow": {"deny": 6}}
         assert [(one.count, one.kept) for one in row.groups.all()] == [(6, 6)]
         assert Flip.objects.filter(comparison=row).count() == 6
 
