@@ -1,10 +1,12 @@
 """GET and DELETE of the stateful era: the stream of what answers nothing, resumption, and the end of a session."""
 
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from typing import TypeVar
 
 from apps.audit.payload import Kept
 from apps.decision import pipeline as judgement
-from apps.decision.errors import AppError
+from apps.decision.errors import AppError, Outdated
 from apps.decision.events import EventKind
 from apps.decision.types import Action, Call, Decision, Effect
 from apps.gateway import answers, entries, wire
@@ -12,7 +14,7 @@ from apps.gateway.context import Request
 from apps.gateway.door import Door
 from apps.gateway.errors import DENIED, CallerGone
 from apps.gateway.inbound import passed
-from apps.gateway.io import Io
+from apps.gateway.io import TRIES, Io, rulebook_moving
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
 from apps.gateway.messages import INVALID_REQUEST, ProtocolError, dumps, error_body
@@ -20,6 +22,7 @@ from apps.gateway.relay import Relay
 from apps.gateway.transports.base import Reply
 from apps.gateway.upstreams import Upstreams
 
+T = TypeVar("T")
 OPENED, RESUMED, ENDED = "stream/open", "stream/resume", "session/end"
 
 
@@ -34,12 +37,18 @@ class Streams:
     async def listen(self, request: Request) -> None:
         last_event_id = request.headers.get(b"last-event-id", b"").decode("latin-1")[:1000]
         self._need_session(request)
-        if not await self._permitted(request, RESUMED if last_event_id else OPENED):
+        what = RESUMED if last_event_id else OPENED
+        permitted = await self._permitted(request, what)
+        if permitted is None:
             return
+        request = permitted
         with self._load.as_stream():
             try:
                 with wire.Watch(request.receive, self._limits.call_seconds) as watch:
-                    reply = await self._upstreams.listen(request, last_event_id)
+                    begun = await self._act(request, what, lambda sure: self._upstreams.listen(sure, last_event_id))
+                    if begun is None:
+                        return
+                    request, reply = begun
                     if reply is None:
                         body = error_body(None, INVALID_REQUEST, "Conflict: Only one SSE stream is allowed per session")
                         await wire.answer(request.send, 409, dumps(body))
@@ -58,10 +67,12 @@ class Streams:
 
     async def end(self, request: Request) -> None:
         self._need_session(request)
-        if not await self._permitted(request, ENDED):
+        permitted = await self._permitted(request, ENDED)
+        if permitted is None:
             return
-        status = await self._upstreams.end(request)
-        await wire.answer(request.send, status)
+        ended = await self._act(permitted, ENDED, self._upstreams.end)
+        if ended is not None:
+            await wire.answer(request.send, ended[1])
 
     async def _pass_on(self, request: Request, reply: Reply) -> None:
         relay = Relay(request, self._load)
@@ -93,16 +104,37 @@ class Streams:
         if request.facts.server.transport == "stdio":
             raise ProtocolError(INVALID_REQUEST, "Bad Request: Missing session ID")
 
-    async def _permitted(self, request: Request, what: str) -> bool:
-        """Stopped tenants and agents open nothing; whoever may, leaves an entry first."""
-        facts = request.facts
-        call = Call(facts.server.name, what, "", Action.READ, "", facts.server.kind, 1, {}, "")
-        decision = judgement.screen(call, facts, ()) or Decision(Effect.ALLOW, "", "", "record")
-        allowed = decision.effect is Effect.ALLOW
-        kind = EventKind.MESSAGE_RECORDED if allowed else EventKind.CALL_DECISION
-        entry = entries.decision_entry(request, call, decision, Kept(), kind)
-        await self._io.record(request.schema, entry)
-        if not allowed:
+    async def _act(
+        self, request: Request, what: str, act: Callable[[Request], Awaitable[T]]
+    ) -> tuple[Request, T] | None:
+        """Do it; where the facts grew too old before anything was sent, ask again whether it is permitted."""
+        for _ in range(TRIES):
+            try:
+                return request, await act(request)
+            except Outdated:
+                permitted = await self._permitted(await self._door.again(request), what)
+                if permitted is None:
+                    return None
+                request = permitted
+        raise rulebook_moving()
+
+    async def _permitted(self, request: Request, what: str) -> Request | None:
+        """Stopped tenants and agents open nothing; whoever may, leaves an entry first. None: it has been answered."""
+        for _ in range(TRIES):
+            facts = request.facts
+            call = Call(facts.server.name, what, "", Action.READ, "", facts.server.kind, 1, {}, "")
+            decision = judgement.screen(call, facts, ()) or Decision(Effect.ALLOW, "", "", "record")
+            allowed = decision.effect is Effect.ALLOW
+            kind = EventKind.MESSAGE_RECORDED if allowed else EventKind.CALL_DECISION
+            entry = entries.decision_entry(request, call, decision, Kept(), kind)
+            try:
+                await self._io.record(request.schema, entry, acts=allowed)
+            except Outdated:
+                request = await self._door.again(request)
+                continue
+            if allowed:
+                return request
             body = error_body(None, DENIED, decision.reason, answers.account(decision, entry.id))
             await wire.answer(request.send, 403, dumps(body))
-        return allowed
+            return None
+        raise rulebook_moving()
