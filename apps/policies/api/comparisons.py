@@ -70,8 +70,8 @@ class SummarySerializer(serializers.ModelSerializer[Comparison]):
         model = Comparison
         fields: ClassVar[tuple[str, ...]] = (
             "id", "kind", "status", "problem", "slug", "policy", "version", "change", "archives", "days", "started_by",
-            "created_at", "started_at", "finished_at", "progress", "flips", "unchanged", "totals", "masked", "unreadable",
-            "drifted", "errors_before", "errors_after",
+            "created_at", "started_at", "finished_at", "progress", "flips", "unchanged", "totals", "masked",
+            "unreadable", "drifted", "errors_before", "errors_after",
         )  # fmt: skip
         read_only_fields: ClassVar[tuple[str, ...]] = fields
 
