@@ -90,6 +90,24 @@ def touched(kind: str, named: str, arguments: JSON) -> str:
     return ""
 
 
+def redacted(call: Call, arguments: JSON) -> Call:
+    """The call with other arguments, and with what was redacted gone from its reach as well."""
+    changed = replace(call, arguments=arguments, reach=reach_of(call.resource_kind, arguments))
+    return as_counted(changed, call)
+
+
+def as_counted(masked: Call, call: Call) -> Call:
+    """The masked call as the call was counted and hashed: a redaction hides names, it makes nothing fewer."""
+    was = call.reach
+    return replace(
+        masked,
+        resource_count=call.resource_count,
+        input_hash=call.input_hash,
+        instruction_hash=call.instruction_hash,
+        reach=replace(masked.reach, recipients=was.recipients, items=was.items, unread=was.unread),
+    )
+
+
 def _plain_uri(kind: str, value: str) -> str:
     if kind == "filesystem" and value.startswith("file://"):
         try:

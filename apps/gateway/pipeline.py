@@ -106,7 +106,7 @@ async def _judge(request: Request, message: Message) -> Case:
         params = sent if unread else _redacted(sent, findings)
         clean = {} if unread else redact(sent, findings)
         masked = calls.call_of(message, method, facts.server, clean)
-        logged = replace(masked, input_hash=call.input_hash, instruction_hash=call.instruction_hash)
+        logged = calls.as_counted(masked, call)
     decision = judgement.screen(call, facts, findings)
     document: JSON = None
     if decision is None:
@@ -137,7 +137,7 @@ async def _ask(
 ) -> tuple[Decision, JSON]:
     """One question to the policy and what it was; for a subscription to resources, one per resource."""
     if method.care is Care.DECIDE:
-        judged = replace(call, arguments=calls.arguments_of(message.method, params)) if findings else call
+        judged = calls.redacted(call, calls.arguments_of(message.method, params)) if findings else call
         document = judgement.document(judged, facts, findings)
         ruling = await judgement.ask(facts.book, document)
         return judgement.conclude(judged, facts, findings, ruling), document

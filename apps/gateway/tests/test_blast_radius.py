@@ -1,11 +1,14 @@
 """The blast radius on the way of a real call: what it stops, and that a change holds from the next call on."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from apps.audit.models import DecisionInput
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant
+from apps.policies import services as policies
 from apps.policies.models import BlastRadiusSetting
 from apps.policies.services import blast_radius
 
@@ -60,3 +63,26 @@ async def test_another_tenants_limits_are_its_own(
         answer = (await caller_of(tenant, token).call("delete_file", path="/srv/data/a.csv")).json()["result"]
         assert answer.get("isError", False) is refused
     changed(ready, min_delete_depth=None)
+
+
+async def test_what_is_redacted_is_judged_as_redacted_and_counted_as_sent(
+    ready: Tenant, caller_of: CallerOf, upstream: FakeUpstream
+) -> None:
+    setting = {"action": "redact", "enabled": True}
+    ready.inside(lambda: policies.set_builtin("email", actor="system", changes=setting))
+    try:
+        _, token = ready.agent("filesystem:*", "email:*")
+        await caller_of(ready, token).call("write_file", path="/srv/data/ada@people.test")
+        ready.server("post", kind="email", transport="http", url=upstream.url)
+        mail = {"name": "send_mail", "arguments": {"to": [f"p{one}@people.test" for one in range(11)]}}
+        await caller_of(ready, token, "post").stateless("tools/call", mail)
+    finally:
+        back = {"action": None, "enabled": None}
+        ready.inside(lambda: policies.set_builtin("email", actor="system", changes=back))
+    kept = ready.inside(lambda: [json.loads(row.document)["request"] for row in DecisionInput.objects.order_by("seq")])
+    written, mailed = kept[-2:]
+    assert upstream.methods.count("tools/call") == 1
+    assert "people" not in json.dumps(written)
+    assert written["reach"]["names"]
+    assert (mailed["reach"]["recipients"], "people" in json.dumps(mailed)) == (11, False)
+    assert ready.log("call.decision")[-1]["policy_id"] == "blast_radius.recipients"
