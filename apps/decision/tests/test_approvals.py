@@ -31,7 +31,7 @@ def digest(bound: Bound) -> str:
     agent = Agent(agent_id, "reader", "active", (), (), "low")
     book = Rulebook(
         schema, 7, "", (), {}, {}, {}, frozenset(), lambda _: Ruling(Effect.DENY, "", ""), lambda _: (),
-        PayloadMode.METADATA_ONLY, 60, rules=rules,
+        PayloadMode.METADATA_ONLY, rules=rules,
     )  # fmt: skip
     facts = Facts(
         book, Caller(agent, "s"), Server(server, "generic", "http", True), Requester(requester, channel, bool(verified))

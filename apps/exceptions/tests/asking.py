@@ -54,7 +54,6 @@ def make_facts(schema: str, *, tier: str = "low", agent: str = ONE, rules: str =
         authorize=lambda document: Ruling(Effect.ESCALATE, "", ""),
         scan_dlp=lambda value: (),
         payload_mode=PayloadMode.METADATA_ONLY,
-        max_rpm_per_agent=60,
         rules=rules,
     )
     facts = Facts(book, Caller(known, "s-1"), SERVER, Requester("mira@example.com", "chat"))

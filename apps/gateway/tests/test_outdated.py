@@ -23,7 +23,7 @@ async def test_a_stream_or_session_is_judged_again_by_what_the_log_knows(
     assert (await caller.call("read_file")).status_code == 200
     await eventually(lambda: ready.log("call.outcome"))
     key = f"{ready.schema}:rulebook_version"
-    lagging = await redis.get(key)
+    lagging = int(await redis.get(key) or 0)
     await asyncio.to_thread(ready.inside, lambda: agents.suspend(UUID(agent), actor="system"))
     await redis.set(key, lagging)
     answer = await caller.client.request(verb, f"http://{ready.host}/mcp/v1/files", headers=caller.headers())
@@ -31,4 +31,4 @@ async def test_a_stream_or_session_is_judged_again_by_what_the_log_knows(
     refused = (await eventually(lambda: ready.log("call.refused")))[0]
     assert (refused["agent_id"], refused["policy_reason"]) == (agent, "session_revoked")
     assert ready.log("message.recorded") == []
-    assert await redis.get(key) > lagging
+    assert int(await redis.get(key) or 0) > lagging

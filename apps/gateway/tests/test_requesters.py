@@ -91,8 +91,8 @@ async def test_odd_names_are_cut_and_secrets_in_them_masked(ready: Tenant, calle
     _, token = ready.agent("filesystem:read")
     secret = "AKIA" + secrets.token_hex(8).upper()
     caller = caller_of(ready, token)
-    raw = {**caller.headers(), "X-Requester-Id": b"\xff\xfe" + b"n" * 5_000, "X-Requester-Channel": secret.encode()}
-    headers = {name: value if isinstance(value, bytes) else value.encode() for name, value in raw.items()}
+    headers = {name.encode(): value.encode() for name, value in caller.headers().items()}
+    headers |= {b"X-Requester-Id": b"\xff\xfe" + b"n" * 5_000, b"X-Requester-Channel": secret.encode()}
     body = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read_file"}}'
     await caller.client.post(f"http://{ready.host}/mcp/v1/files", content=body, headers=headers)
     row = (await eventually(lambda: ready.log("call.decision")))[0]
