@@ -174,11 +174,12 @@ def changing_part(cost: int, in_flight: int, requester: str, more: bool) -> byte
 
 def read(answer: list[RedisValue]) -> Counted:
     """The script's answer, after the version."""
-    _, calls, *rest = answer
-    if not isinstance(calls, int) or not all(isinstance(one, int) for one in rest[:2]):
+    calls, session = answer[1], answer[2]
+    if not isinstance(calls, int) or not isinstance(session, int):
         raise ValueError("not the script's answer")
     if calls < 0:
-        return Counted(wait_us=max(1, int(rest[0])), too_many_at_once=calls == -2)  # type: ignore[arg-type]  # checked
-    session, distinct = rest[0], rest[1]
-    assert isinstance(session, int) and isinstance(distinct, int)
-    return Counted(calls, session, abs(distinct), distinct < 0, mcp=rest[2] if len(rest) > 2 else None)
+        return Counted(wait_us=max(1, session), too_many_at_once=calls == -2)
+    distinct = answer[3]
+    if not isinstance(distinct, int):
+        raise ValueError("not the script's answer")
+    return Counted(calls, session, abs(distinct), distinct < 0, mcp=answer[4] if len(answer) > 4 else None)
