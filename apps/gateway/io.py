@@ -118,7 +118,7 @@ class Io:
         """
         lease = held
         if visit is not None and visit.cost and held is None:
-            lease = self._flights.lease(schema, visit.agent.id)
+            lease = self._flights.lease(schema, visit.agent.id, book.rate_limit.concurrent)
         try:
             gathered = await self._gather(schema, book, visit, lease, more=held is not None)
         except BaseException:
