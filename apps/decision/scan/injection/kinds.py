@@ -57,6 +57,7 @@ class Injection:
     via: str = ""  # the disguise it was found under: "base64", "tags", "letters" …; empty when it stood there plainly
     words: tuple[str, ...] = ()  # what weighed most, for a finding of the statistical scorer
     quoted: bool = False  # the text talks about it; severity was lowered for that
+    chance: float = 0.0  # the statistical scorer's
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,10 @@ def expression(written: str, concepts: Concepts) -> str:
             bare = token.startswith("/")  # brings its own gap
             parts.append((GAP if joined and not bare else "") + _element(token, concepts))
             joined = True
-    return "".join(parts)
+    # Whole words at both ends where they are ASCII; elsewhere RE2 over bytes knows no boundaries.
+    start = r"\b" if parts and not written.startswith(("/", "^")) and "\\x" not in parts[0] else ""
+    end = r"\b" if parts and not written.endswith(("/", "~")) and "\\x" not in parts[-1] else ""
+    return start + "".join(parts) + end
 
 
 def needs(written: str, concepts: Concepts) -> tuple[str, ...]:
@@ -109,7 +112,7 @@ def unspaced(written: str, concepts: Concepts) -> str:
 
 def _element(token: str, concepts: Concepts) -> str:
     if token.startswith("/"):
-        return _bytes(token[1:-1])
+        return as_bytes(token[1:-1])
     if token.startswith("{"):
         phrases: tuple[str, ...] = concepts[token[1:-1]]
     elif token.startswith("("):
@@ -126,10 +129,10 @@ def _phrase(phrase: str) -> str:
 def _word(word: str) -> str:
     stem = word.rstrip("*:") or word
     ending = {"*": f"{LETTERS}*", ":": r"[\s\"'*]{0,4}:"}.get(word[len(stem) :], "")
-    return _bytes(re.escape(folding.fold(stem))) + ending
+    return as_bytes(re.escape(folding.fold(stem))) + ending
 
 
-def _bytes(regex: str) -> str:
+def as_bytes(regex: str) -> str:
     """Characters beyond ASCII as the bytes that they are in the buffer."""
     return "".join(
         char if char.isascii() else "".join(f"\\x{byte:02x}" for byte in char.encode("utf-8")) for char in regex

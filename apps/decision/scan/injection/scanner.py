@@ -1,5 +1,6 @@
 """Rules and scorer together: what one text came to."""
 
+import math
 from collections.abc import Iterable, Iterator
 
 from apps.decision.scan.injection.automaton import Automaton, automaton_for
@@ -8,9 +9,16 @@ from apps.decision.scan.injection.kinds import RANK, Injection, InjectionClass, 
 from apps.decision.scan.injection.rule import Place, Rule
 from apps.decision.scan.injection.rules.table import BUILTIN_RULES
 from apps.decision.scan.injection.surroundings import talked_about
+from apps.decision.scan.injection.scorer import Scorer, shipped
+from apps.decision.scan.injection.sentences import sentences
 from apps.decision.scan.injection.views import View
 from apps.decision.types import Severity
 
+STATISTICAL = "statistical"
+LIKELY, SUSPICIOUS = 0.8, 0.6
+_DOUBT, _FEW = 0.5, 6
+# Readings of what another view holds already.
+_READINGS = frozenset(("markup", "letters", "lookalikes", "rot13", "url"))
 _BASE = {Severity.CRITICAL: 0.95, Severity.HIGH: 0.8, Severity.MEDIUM: 0.35, Severity.LOW: 0.15}
 # Disguises nobody needs for what is harmless: a rule's match under one of them is hiding, too.
 _HIDING = frozenset(("tags", "selectors", "bidi", "base64", "hex", "codes", "rot13", "letters"))
@@ -19,8 +27,9 @@ _HIDING = frozenset(("tags", "selectors", "bidi", "base64", "hex", "codes", "rot
 class InjectionScanner:
     """Text in, report out. Holds no state between texts; threads may share it."""
 
-    def __init__(self, automaton: Automaton) -> None:
+    def __init__(self, automaton: Automaton, scorer: Scorer) -> None:
         self._automaton = automaton
+        self._scorer = scorer
 
     def __call__(self, text: str) -> Report:
         found: list[Injection] = []
@@ -28,13 +37,32 @@ class InjectionScanner:
             for rule, place, severity in self._automaton.find(view):
                 found.extend(_injections(view, rule, place, severity))
             found.extend(_hidden(view))
+            if not _READINGS.intersection(view.via.split("+")):
+                found.extend(_requests(view, self._scorer))
         findings = tuple(_settled(found))
         return Report(findings, _score(findings), strongest(findings))
 
 
 def build_injection_scanner(rules: Iterable[Rule] = ()) -> InjectionScanner:
     """The scanner of one rulebook: built-in rules, and a tenant's own on top."""
-    return InjectionScanner(automaton_for(BUILTIN_RULES + tuple(rules)))
+    return InjectionScanner(automaton_for(BUILTIN_RULES + tuple(rules)), shipped())
+
+
+def _requests(view: View, scorer: Scorer) -> Iterator[Injection]:
+    """Sentences that read like requests to an agent. By itself this is never more than high."""
+    candidates = list(sentences(view))
+    # A manual is full of orders, and each of them is one more chance to be wrong.
+    doubt = _DOUBT * math.log(max(1, len(candidates) / _FEW))
+    for sentence in candidates:
+        chance = scorer.chance(sentence, doubt)
+        if chance < SUSPICIOUS:
+            continue
+        place = Place(view.text, sentence.start, sentence.start + len(sentence.text))
+        quoted = talked_about(place)
+        severity = Severity.HIGH if chance >= LIKELY and not quoted else Severity.MEDIUM
+        start, end = view.back(place.start, place.end)
+        kind = InjectionClass.ENCODED_PAYLOAD if view.via else InjectionClass.IMPERATIVE_COMMAND
+        yield Injection(kind, STATISTICAL, severity, start, end, view.via, scorer.words(sentence), quoted, chance)
 
 
 def _injections(view: View, rule: Rule, place: Place, severity: Severity) -> Iterator[Injection]:
@@ -67,6 +95,6 @@ def _score(findings: tuple[Injection, ...]) -> float:
     """How sure, from 0 to 1: the strongest finding, and a little more for each other kind beside it."""
     if not findings:
         return 0.0
-    best = max(_BASE[finding.severity] for finding in findings)
+    best = max(max(_BASE[finding.severity], finding.chance * 0.9) for finding in findings)
     kinds = len({finding.kind for finding in findings})
     return round(best + (1 - best) * (1 - 0.7 ** (kinds - 1)), 4)

@@ -29,7 +29,7 @@ EN = {
         "safety measures", "safety protocols", "protocols", "content policy", "content policies", "safety policies",
         "training", "limitations", "assignments", "task instructions", "instrs", "instruc*",
     ),
-    "anything": ("everything", "all", "anything", "whatever", "what", "all of that", "all that", "all of the text", "the text",
+    "anything": ("everything", "all", "anything", "whatever", "what you were", "what i", "all of that", "all that", "all of the text", "the text",
                  "all text", "all the text", "the content", "the context", "all context", "any context", "the conversation"),
     "earlier": ("above", "before", "previously", "prior", "earlier", "preceding", "you were told", "you have been told",
                 "you've been told", "was said", "you know", "you knew", "you learned", "you have learned", "you were instructed",

@@ -1,0 +1,120 @@
+"""What the scorer sees in a sentence: words, pairs of words, pieces of words, and a few ideas, each under a number.
+
+The numbers are hashes, so there is no vocabulary to ship; the ideas stand for many words each, so that what was learned
+from one wording holds for others.
+"""
+
+import re
+from collections.abc import Iterator
+from zlib import crc32
+
+from apps.decision.scan.injection.sentences import VERBS, Sentence
+
+BUCKETS = 1 << 15
+_TOKEN = re.compile(
+    r"(?P<mail>[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*)"
+    r"|(?P<url>https?://[^\s\"'<>)\]]{1,300}|www\.[^\s\"'<>)\]]{1,300})"
+    r"|(?P<money>[$£€¥]\s?\d[\d,.]*|\d[\d,.]*\s?(?:usd|eur|gbp|dollars|euros|btc|eth|bitcoin)\b)"
+    r"|(?P<path>(?:~|\.{1,2})?/[a-z0-9_.~-]{2,}[^\s\"'<>)\]]*|[a-z0-9_-]+\.(?:txt|pdf|docx?|csv|xlsx?|md|json|zip|png|jpe?g|exe|sh|py|html?)\b)"
+    r"|(?P<name>[^\W\d_]+(?:[-_][\w-]+)+)|(?P<word>[^\W\d_]+(?:'[a-z]{1,3})?)"
+    r"|(?P<number>\d[\w.,:-]*|#\d+)"
+    r"|(?P<quote>[\"'`])"
+)
+_MINE = frozenset(("my", "mine", "me", "mein", "meine", "meinen", "meinem", "meiner", "mon", "ma", "mes", "mi", "mis", "minha", "meu", "meus", "minhas", "мои", "моего", "мою", "моеи", "моих", "моя"))  # fmt: skip
+_PRIVATE = frozenset(
+    "password passwords address addresses contact contacts account accounts card payment balance history data records details information profile"
+    " emails email inbox messages files file folder documents location friends health medical genetic transactions savings bank calendar"
+    " appointment appointments events order orders passport ssn phone patient device devices lock door garage".split()
+)
+_CLASS: dict[str, tuple[str, ...]] = {}
+for _name, _verbs in VERBS.items():
+    for _verb in _verbs:
+        _CLASS[_verb] = (*_CLASS.get(_verb, ()), _name)
+_LEAD = re.compile(r"(?P<bullet>(?:[-*•]|\d+[.)]|\[[ x]\])\s*$)|(?P<comment>(?://|#|/\*)\s*$)|(?P<talk>(?:to|that|which|who|will|may|can|could|would|they|we|i|not|never|if you|when you)\s$)")  # fmt: skip
+_LONGEST = 64  # tokens of a sentence that are looked at
+
+
+def features(sentence: Sentence) -> Iterator[str]:
+    """The sentence's features by name, each once or more."""
+    words: list[str] = []
+    verbs: list[tuple[str, int]] = []
+    kinds: set[str] = set()
+    for match in _TOKEN.finditer(sentence.text):
+        kind = match.lastgroup or ""
+        if len(words) >= _LONGEST:
+            break
+        if kind == "word":
+            word = match[0]
+            for name in _CLASS.get(word, ()):
+                verbs.append((name, len(words)))
+            words.append(word)
+        elif kind == "quote":
+            kinds.add("quote")
+        elif kind == "name":
+            words.append("<name>")
+        else:
+            kinds.add(kind)
+            words.append(f"<{kind}>")
+    yield from _wordings(words)
+    yield from _ideas(words, verbs, kinds)
+    lead = _LEAD.search(sentence.lead)
+    if lead is not None:
+        yield f"lead:{lead.lastgroup}"
+
+
+def _wordings(words: list[str]) -> Iterator[str]:
+    previous = "^"
+    for word in words:
+        yield word
+        yield f"{previous} {word}"
+        previous = word
+        if word.isascii():
+            if len(word) > 5:
+                for at in range(len(word) - 3):
+                    yield f"~{word[at : at + 4]}"
+        else:
+            for at in range(min(len(word), 40) - 1):
+                yield f"~{word[at : at + 2]}"
+                yield f"~{word[at : at + 3]}"
+    if len(words) > 2:
+        yield f"^ {words[0]} {words[1]}"
+
+
+def _ideas(words: list[str], verbs: list[tuple[str, int]], kinds: set[str]) -> Iterator[str]:
+    mine = not _MINE.isdisjoint(words)
+    private = not _PRIVATE.isdisjoint(words)
+    polite = words[:1] == ["please"] or words[:1] == ["kindly"]
+    if mine:
+        yield "#mine"
+    if mine and private:
+        yield "#mine+private"
+    for kind in kinds:
+        yield f"#{kind}"
+    names = {name for name, _ in verbs}
+    for name in names:
+        yield f"#{name}"
+        for kind in kinds:
+            yield f"#{name}+{kind}"
+        if mine:
+            yield f"#{name}+mine"
+        if private:
+            yield f"#{name}+private"
+    first = next((name for name, at in verbs if at <= (1 if polite else 0)), "")
+    if first:
+        yield f"#first:{first}"
+        if mine:
+            yield f"#first:{first}+mine"
+        for kind in kinds:
+            yield f"#first:{first}+{kind}"
+        if private:
+            yield f"#first:{first}+private"
+    if len(names) > 1:
+        yield "#several"
+    if "fetch" in names and "send" in names:
+        yield "#fetch+send"
+    if polite:
+        yield "#polite"
+
+
+def bucket(name: str) -> int:
+    return crc32(name.encode("utf-8", "replace")) & (BUCKETS - 1)

@@ -1,0 +1,89 @@
+"""The sentences of a text that could be orders: those where a verb of doing stands where orders have it."""
+
+# ruff: noqa: E501 - a table of verbs is read by rows
+
+from collections.abc import Iterator
+import re
+from typing import NamedTuple
+
+from apps.decision.scan.injection import folding
+from apps.decision.scan.injection.rule import as_bytes
+from apps.decision.scan.injection.views import View
+from apps.decision.scan.linear import compile_re2
+
+VERBS: dict[str, tuple[str, ...]] = {
+    "send": ("send", "email", "e-mail", "mail", "forward", "text", "message", "post", "share", "publish", "tweet", "reply", "write", "notify", "dm", "relay", "pass", "submit", "deliver", "draft", "respond", "contact", "announce", "broadcast", "comment"),
+    "pay": ("transfer", "pay", "wire", "deposit", "withdraw", "donate", "refund", "purchase", "buy", "sell", "order", "charge", "invest", "trade", "initiate", "process", "top"),
+    "erase": ("delete", "remove", "erase", "wipe", "empty", "drop", "cancel", "unsubscribe", "block", "revoke", "clear", "decline", "terminate", "shut", "stop", "deactivate", "archive", "discard", "destroy", "unfollow", "uninstall"),
+    "grant": ("grant", "give", "add", "invite", "unlock", "open", "allow", "approve", "accept", "enable", "authorize", "whitelist", "assign", "promote", "disable", "permit", "register", "enroll", "subscribe", "follow", "join", "like", "connect", "link"),
+    "fetch": ("retrieve", "get", "fetch", "access", "find", "search", "look", "list", "check", "read", "export", "download", "extract", "collect", "gather", "show", "use", "query", "locate", "track", "display", "view", "copy", "obtain", "reveal", "provide", "request", "pull", "lookup", "ask", "scan"),
+    "change": ("change", "update", "modify", "edit", "set", "reset", "rename", "move", "redirect", "reschedule", "replace", "append", "increase", "decrease", "switch", "turn", "adjust", "alter", "configure", "mark", "merge", "insert", "schedule", "book", "reserve", "create", "make", "generate", "upload", "save", "push", "commit", "restart", "run", "execute", "install", "call", "invoke", "launch", "start", "activate", "perform", "manage", "control", "order", "arrange", "plan", "place", "file", "put", "upgrade", "complete", "fill", "sign", "confirm", "apply", "vote", "rate", "log"),
+    "say": ("say", "tell", "write", "recommend", "mention", "include", "answer", "translate", "summarize", "explain", "describe", "suggest", "print", "output", "advise", "encode", "convert", "visit", "click", "go", "state", "inform", "instruct", "rank", "claim", "end", "begin", "respond", "compose", "insist", "talk", "assist", "help", "teach", "remind", "act", "what", "encourage", "report", "remember", "ensure", "let", "convince", "point", "emphasize", "compare", "calculate", "solve", "imagine", "repeat", "finish", "conclude", "return", "score", "praise"),
+}  # fmt: skip
+_FOREIGN = (
+    "leite*", "uberweis*", "losch*", "sende*", "schick*", "teile*", "offne*", "buche*", "andere", "fuge", "storniere*", "lade", "empfiehl*", "erstelle*", "kaufe*", "gib", "suche*", "trage", "veroffentliche*", "antworte*", "schreibe*", "rufe", "verschiebe*", "bestelle*", "zahle*", "bezahle*", "konnt*",
+    "veuillez", "envoie*", "envoyez", "supprim*", "partage*", "ouvre*", "reserve*", "change*", "ajoute*", "annule*", "telecharge*", "recommande*", "transfere*", "vire*", "vers*", "paie*", "payez", "achete*", "cree*", "cherche*", "repond*", "ecri*", "donne*", "publi*", "transmets", "transmettez", "merci",
+    "reenvi*", "transfiere", "transfiera", "borra*", "envia", "envie", "envien", "comparte", "comparta", "abre", "abra", "reserva*", "cambia", "cambie", "anade", "anada", "agrega", "cancela", "cancele", "sube", "suba", "recomienda", "elimina", "elimine", "paga", "pague", "compra", "compre", "crea", "busca", "busque", "publica", "responde", "escribe", "descarga",
+    "encaminhe", "transfira", "apague", "exclua", "compartilhe", "reserve", "mude", "altere", "adicione", "recomende", "baixe", "crie", "procure", "busque", "responda", "escreva", "publique", "pesquise",
+    "inoltra", "invia", "trasferisci", "cancella", "condividi", "apri", "prenota", "cambia", "aggiungi", "annulla", "carica", "consiglia", "paga", "acquista", "scarica",
+    "перешли*", "переведи*", "удали*", "отправь*", "поделись*", "открои*", "забронируи*", "измени*", "отмени*", "добавь*", "загрузи*", "купи*", "оплати*", "создаи*", "наиди*", "опубликуи*", "ответь*", "напиши*", "скачаи*", "порекомендуи*", "закажи*", "проверь*", "получи*", "пришли*", "разреши*",
+)  # fmt: skip
+_UNSPACED = (
+    "转发", "转账", "删除", "发送", "分享", "打开", "预订", "改成", "取消", "发给", "汇款", "购买", "支付", "上传", "下载", "添加", "推荐", "创建", "查找", "获取", "提取", "修改", "更改", "发布", "回复", "告诉", "邀请", "授予", "禁用", "转到", "發送", "轉賬", "刪除",
+    "転送", "送金", "削除", "送信", "共有", "開けて", "予約", "キャンセル", "送って", "変更して", "追加して", "購入", "支払", "アップロード", "ダウンロード", "推薦", "作成して", "検索して", "投稿", "返信", "招待", "教えて", "伝えて", "振り込", "許可",
+    "전송", "삭제", "보내", "이체", "공유", "예약", "취소", "변경", "추가", "전달", "구매", "결제", "업로드",
+)  # fmt: skip
+_LEADS = (
+    "please", "pls", "kindly", "and", "then", "also", "just", "now", "first", "next", "to", "you must", "you should", "you need to", "must", "should", "could you", "can you", "would you", "will you",
+    "you can", "i want you to", "i need you to", "i would like you to", "i'd like you to", "don't forget to", "remember to", "make sure to", "make sure you", "be sure to", "go ahead and", "if you could", "i'd like to", "i want to", "i need to", "simply", "immediately", "quickly", "finally", "instead", "let's", "not", "always", "only",
+)  # fmt: skip
+
+
+def _words(words: tuple[str, ...]) -> str:
+    return "|".join(
+        (as_bytes(re.escape(word.rstrip("*"))) + (r"[a-z\x80-\xff]*" if word.endswith("*") else ""))
+        for word in sorted({folding.fold(word) for word in words}, key=len, reverse=True)
+    )
+
+
+_ENGLISH = tuple(dict.fromkeys(verb for verbs in VERBS.values() for verb in verbs))
+_PLEASE = ("пожалуйста", "bitte", "por favor", "per favore", "s'il te plait", "s'il vous plait")
+_ORDER = compile_re2(
+    r"(?:^|[\n.!?;:,\"'`>(*#|\]})-]\s{0,3}|\b(?:" + _words(_LEADS) + r")\s)[\s\"'*_(\[]{0,4}"
+    r"(?:(?:" + _words(_ENGLISH) + r")\b|(?:" + _words(_FOREIGN) + r")[^a-z\x80-\xff])"
+    r"|" + _words(_UNSPACED) + "|" + _words(_PLEASE),
+    groups=False,
+)
+_END = re.compile(r"[.!?](?=[\s\"'`)\]}<]|$)|\n|[。!?]|[\"'`]\s?:\s?[\"'`]?|[\"'`](?=\s?[,}\])])|\\n")
+_LONGEST = 320
+_SHORTEST = 12
+_WORDS = re.compile(r"[a-z]{2,}[^a-z]+[a-z]+[^a-z]+[a-z]{2,}|[^\x00-\x7f]{4}")  # fewer than three words order nothing
+
+
+class Sentence(NamedTuple):
+    """A sentence of a view, offsets in code points, and what stands directly before it."""
+
+    text: str
+    start: int
+    lead: str
+
+
+def sentences(view: View) -> Iterator[Sentence]:
+    """Each sentence with an order's verb in an order's place, once."""
+    text, done = view.text, -1
+    for match in _ORDER.finditer(view.buffer):
+        place = view.point(match.end() - 1)
+        if place < done:
+            continue
+        floor = max(done, place - _LONGEST, 0)
+        start = floor
+        for end in _END.finditer(text, floor, max(floor, view.point(match.start()) + 1)):
+            start = end.end()
+        stop = min(len(text), place + _LONGEST)
+        found = _END.search(text, max(place, start + _SHORTEST), stop)
+        finish = found.end() if found else stop
+        done = finish
+        while start < finish and text[start] in " \t\n\"'`({[,:;*->#":
+            start += 1
+        if finish - start >= _SHORTEST and _WORDS.search(text, start, finish):
+            yield Sentence(text[start:finish], start, text[max(0, start - 24) : start])
