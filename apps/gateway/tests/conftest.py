@@ -114,6 +114,11 @@ class Tenant:
         with ThreadPoolExecutor(1) as thread:
             return thread.submit(apart).result()
 
+    async def change(self, work: Callable[[], T]) -> T:
+        """From an async test, after calls: the gateway may be writing to the log at this moment, holding its head, and
+        must not be kept from finishing while this waits for it."""
+        return await asyncio.to_thread(self.inside, work)
+
     def agent(self, *permissions: str, **more: Any) -> tuple[str, str]:
         """Id and access token of a new agent."""
 

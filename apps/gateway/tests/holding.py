@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from apps.exceptions.models import Escalation
 from apps.exceptions.services import resolutions
+from apps.exceptions.services.escalation_settings import configure_escalations
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually, rpc
@@ -32,6 +33,7 @@ class Room:
         upstream.answer = self.answer
         self.server = f"chat{secrets.token_hex(4)}"  # what is known of a server's tools outlives a test
         tenant.server(self.server, kind="slack", transport="http", url=upstream.url)
+        tenant.inside(lambda: configure_escalations(actor="system", changes={"hold_seconds": 45}))
         self.agent, self.token = tenant.agent("slack:*", **more)
 
     async def answer(self, request: web.Request, message: Any) -> web.StreamResponse:
@@ -59,12 +61,14 @@ class Room:
         row: Escalation = await eventually(waiting)
         return row
 
-    def resolve(self, row: Escalation, resolution: str, note: str = "looked at") -> None:
-        self.tenant.inside(lambda: resolutions.resolve(row.id, resolution=resolution, actor="user:ann", note=note))
+    async def resolve(self, row: Escalation, resolution: str, note: str = "looked at") -> None:
+        await self.tenant.change(
+            lambda: resolutions.resolve(row.id, resolution=resolution, actor="user:ann", note=note)
+        )
 
-    def expire(self, row: Escalation) -> None:
+    async def expire(self, row: Escalation) -> None:
         past = timezone.now() - timedelta(seconds=1)
-        self.tenant.inside(lambda: Escalation.objects.filter(pk=row.pk).update(expires_at=past))
+        await self.tenant.change(lambda: Escalation.objects.filter(pk=row.pk).update(expires_at=past))
 
     def log(self) -> list[tuple[str, str, str, str]]:
         return [

@@ -46,14 +46,14 @@ async def test_another_gateway_finds_what_one_that_ended_had_held(room: Room) ->
             return await caller.call("post_message", text=TEXT)
 
     assert account(await call())["status"] == "pending"
-    room.resolve(room.escalations()[0], "approve")
+    await room.resolve(room.escalations()[0], "approve")
     assert outcome(await call())["isError"] is False
 
 
 async def test_changed_arguments_need_another_approval(room: Room, hasty: Caller) -> None:
     await hasty.call("post_message", text=TEXT)
     row = room.escalations()[0]
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     other = account(await hasty.call("post_message", text=TEXT + " now"))
     assert (other["status"], other["escalation"] != str(row.id), room.forwarded) == ("pending", True, [])
 
@@ -61,7 +61,7 @@ async def test_changed_arguments_need_another_approval(room: Room, hasty: Caller
 async def test_another_requester_needs_another_approval(room: Room, hasty: Caller) -> None:
     params = {"name": "post_message", "arguments": {"text": TEXT}}
     await hasty.ask("tools/call", params, X_Requester_Id="jane")
-    room.resolve(room.escalations()[0], "approve")
+    await room.resolve(room.escalations()[0], "approve")
     other = account(await hasty.ask("tools/call", params, X_Requester_Id="john"))
     assert (other["status"], len(room.escalations()), room.forwarded) == ("pending", 2, [])
 
@@ -69,7 +69,7 @@ async def test_another_requester_needs_another_approval(room: Room, hasty: Calle
 async def test_a_tool_that_was_redefined_needs_another_approval(room: Room, hasty: Caller) -> None:
     await hasty.call("post_message", text=TEXT)
     first = room.escalations()[0]
-    room.resolve(first, "approve")
+    await room.resolve(first, "approve")
     room.definition["description"] = "Posts, and tells the owner of the server"
     assert (await hasty.ask("tools/list")).status_code == 200
     told = account(await eventually_new(hasty, str(first.id)))
@@ -124,13 +124,13 @@ async def test_a_policy_that_denies_by_now_wins_over_an_approval(room: Room, cal
         policies.activate(policy.id, actor="system")
         return policy.id
 
-    made = room.tenant.inside(forbid)
+    made = await room.tenant.change(forbid)
     try:
-        room.resolve(row, "approve")
+        await room.resolve(row, "approve")
         told = (await calling).text
         assert "Quiet now" in told or "Unknown tool" in told
     finally:
-        room.tenant.inside(lambda: policies.archive(made, actor="system"))
+        await room.tenant.change(lambda: policies.archive(made, actor="system"))
     assert room.log()[-1][:3] == ("deny", "policy", "tenant.quiet.quiet")
     assert (room.escalations()[0].status, room.forwarded) == ("approved", [])
 
@@ -141,8 +141,8 @@ async def test_an_agent_that_is_out_of_service_by_then_is_told_on_its_stream(
 ) -> None:
     calling = asyncio.create_task(caller.call("post_message", text=TEXT))
     row = await room.asked()
-    room.tenant.inside(lambda: end(UUID(row.agent_id), actor="system"))
-    room.resolve(row, "approve")
+    await room.tenant.change(lambda: end(UUID(row.agent_id), actor="system"))
+    await room.resolve(row, "approve")
     assert events_of(await calling)[-1]["error"]["code"] == -32009
     refused = await eventually(lambda: room.tenant.log("call.refused"))
     assert (refused[0]["stage"], room.forwarded) == ("door", [])
@@ -157,7 +157,7 @@ async def test_a_message_nobody_waits_for_is_refused_with_its_escalation_and_pas
     row = room.escalations()[0]
     assert str(row.id) in refused.text
     assert room.forwarded == []
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     assert (await hasty.ask("tools/call", params, id=None)).status_code == 202
     assert len(room.forwarded) == 1
 
@@ -177,11 +177,11 @@ async def test_of_two_identical_calls_one_approval_lets_one_go(room: Room, gatew
     parts = gateway._parts
     assert parts is not None
     await eventually(lambda: parts.exchanges.holds.count == 2)
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     second = await room.asked(2)
     done, waiting = await asyncio.wait(calling, return_when=asyncio.FIRST_COMPLETED)
     assert (len(done), len(waiting), len(room.forwarded)) == (1, 1, 1)
-    room.resolve(second, "deny")
+    await room.resolve(second, "deny")
     assert account(await waiting.pop())["decision"] == "deny"
     assert len(room.forwarded) == 1
 
@@ -189,7 +189,7 @@ async def test_of_two_identical_calls_one_approval_lets_one_go(room: Room, gatew
 async def test_an_approval_is_not_lost_when_its_call_was_too_late_to_be_sent(room: Room, hasty: Caller) -> None:
     params = {"name": "post_message", "arguments": {"text": TEXT}}
     await hasty.stateless("tools/call", params)
-    room.resolve(room.escalations()[0], "approve")
+    await room.resolve(room.escalations()[0], "approve")
     usual = room.answer
 
     async def slow(request: web.Request, message: Any) -> web.StreamResponse:

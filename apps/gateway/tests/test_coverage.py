@@ -183,18 +183,18 @@ async def test_every_way_leads_to_the_upstream_and_the_log_is_first(
 
 async def test_identity_fires_on_every_way(ready: Tenant, caller_of: Callable[..., Caller], watched: Watched) -> None:
     id, token = ready.agent("*:*")
-    ready.inside(lambda: agents.suspend(UUID(id), actor="system"))
+    await ready.change(lambda: agents.suspend(UUID(id), actor="system"))
     await watched.send_all(caller_of(ready, token), Control.IDENTITY)
     assert (watched.passed, set(watched.statuses)) == ([], {401})
     await eventually(lambda: sum(reasons(ready).values()) == len(applying(Control.IDENTITY)))
 
 
 async def test_the_kill_switch_fires_on_every_way(ready: Tenant, trusted: Caller, watched: Watched) -> None:
-    ready.inside(lambda: kill_switch.engage(reason="covering every way", actor="system"))
+    await ready.change(lambda: kill_switch.engage(reason="covering every way", actor="system"))
     try:
         await watched.send_all(trusted, Control.KILL_SWITCH)
     finally:
-        ready.inside(lambda: kill_switch.release(reason="all ways covered", actor="system"))
+        await ready.change(lambda: kill_switch.release(reason="all ways covered", actor="system"))
     assert watched.passed == []
     assert decided(ready, lambda row: row["stage"] == "kill_switch") == expected(Control.KILL_SWITCH)
 
@@ -223,7 +223,7 @@ async def test_an_exception_holds_on_every_way(
     ready: Tenant, caller_of: Callable[..., Caller], watched: Watched
 ) -> None:
     id, token = ready.agent()
-    ready.inside(lambda: _grant_everything(id))
+    await ready.change(lambda: _grant_everything(id))
     await watched.send_all(caller_of(ready, token), Control.EXCEPTION)
     assert watched.passed == [str(ingress) for ingress in applying(Control.EXCEPTION)]
     excepted = Counter(row["method"] for row in ready.log() if row["extra"].get("exception") and row["method"])
@@ -242,13 +242,13 @@ async def test_the_rate_limit_fires_on_every_way(
 ) -> None:
     _, token = ready.agent("*:*")
     caller = caller_of(ready, token)
-    before = ready.inside(lambda: limits.rate_limits())
-    ready.inside(lambda: limits.configure_rate_limits(actor="system", changes={"per_minute": 1, "burst": 1}))
+    before = await ready.change(lambda: limits.rate_limits())
+    await ready.change(lambda: limits.configure_rate_limits(actor="system", changes={"per_minute": 1, "burst": 1}))
     try:
         assert (await caller.ask("ping")).status_code == 200
         await watched.send_all(caller, Control.RATE)
     finally:
-        ready.inside(lambda: limits.configure_rate_limits(actor="system", changes=before))
+        await ready.change(lambda: limits.configure_rate_limits(actor="system", changes=before))
     assert (set(watched.statuses), len(watched.passed)) == ({429}, 0)
     await eventually(lambda: reasons(ready) == {"rate_limited": len(applying(Control.RATE))})
 

@@ -40,7 +40,7 @@ async def test_a_held_call_goes_on_when_a_person_approves(room: Room, caller: Ca
     calling = asyncio.create_task(caller.call("post_message", text=TEXT))
     row = await room.asked()
     assert room.forwarded == []
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     answer = await calling
     assert outcome(answer)["content"][0]["text"] == "done"
     assert answer.headers["content-type"] == "text/event-stream"
@@ -61,7 +61,7 @@ async def test_progress_is_reported_to_whoever_asked_for_it(room: Room, caller: 
     calling = asyncio.create_task(caller.ask("tools/call", params))
     row = await room.asked()
     await asyncio.sleep(0.1)
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     notes = [event for event in events_of(await calling) if event.get("method") == "notifications/progress"]
     values = [note["params"]["progress"] for note in notes]
     assert values
@@ -72,7 +72,7 @@ async def test_progress_is_reported_to_whoever_asked_for_it(room: Room, caller: 
 async def test_a_denial_refuses_and_says_who_and_why(room: Room, caller: Caller) -> None:
     calling = asyncio.create_task(caller.call("post_message", text=TEXT))
     row = await room.asked()
-    room.resolve(row, "deny", "not on a Sunday")
+    await room.resolve(row, "deny", "not on a Sunday")
     answer = await calling
     told = account(answer)
     assert (told["decision"], told["policy"], told["status"]) == ("deny", "approval", "denied")
@@ -86,7 +86,7 @@ async def test_a_denial_refuses_and_says_who_and_why(room: Room, caller: Caller)
 async def test_nobody_answering_in_time_is_a_denial(room: Room, caller: Caller) -> None:
     calling = asyncio.create_task(caller.call("post_message", text=TEXT))
     row = await room.asked()
-    room.expire(row)
+    await room.expire(row)
     told = account(await calling)
     assert (told["decision"], told["reason"], told["status"]) == ("deny", "Nobody decided in time", "expired")
     assert room.log()[-1] == ("deny", "approval", "approval", str(row.id))
@@ -100,7 +100,7 @@ async def test_a_call_held_too_long_is_told_how_to_come_again_and_passes_once_th
     assert {"expires_at", "retry", "event_id"} <= set(told)
     again = account(await hasty.call("post_message", text=TEXT))
     assert (again["escalation"], len(room.escalations())) == (str(row.id), 1)
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     passed = outcome(await hasty.call("post_message", text=TEXT))
     assert passed["isError"] is False
     third = account(await hasty.call("post_message", text=TEXT))
@@ -111,11 +111,11 @@ async def test_a_call_held_too_long_is_told_how_to_come_again_and_passes_once_th
 async def test_the_kill_switch_denies_what_is_held(room: Room, caller: Caller) -> None:
     calling = asyncio.create_task(caller.call("post_message", text=TEXT))
     await room.asked()
-    await asyncio.to_thread(room.tenant.inside, lambda: kill_switch.engage(reason="an incident", actor="user:ann"))
+    await room.tenant.change(lambda: kill_switch.engage(reason="an incident", actor="user:ann"))
     try:
         told = account(await calling)
     finally:
-        room.tenant.inside(lambda: kill_switch.release(reason="it is over", actor="user:ann"))
+        await room.tenant.change(lambda: kill_switch.release(reason="it is over", actor="user:ann"))
     assert (told["decision"], told["policy"]) == ("deny", "kill_switch.tenant")
     assert ([row.status for row in room.escalations()], room.forwarded) == (["denied"], [])
 
@@ -165,7 +165,7 @@ async def test_a_held_call_leaves_its_places_to_others(room: Room, gateway: Gate
     assert parts is not None
     await eventually(lambda: parts.exchanges.holds.count == 1)
     assert (parts.load.calls, parts.load.streams) == (0, 1)
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     await calling
     assert (parts.load.calls, parts.load.streams) == (0, 0)
 
@@ -189,8 +189,8 @@ async def test_the_members_of_a_batch_are_held_side_by_side(room: Room, gateway:
     await eventually(lambda: parts.exchanges.holds.count == 2)
     await eventually(lambda: (parts.load.calls, parts.load.streams) == (0, 1))
     rows = {row.arguments["text"]: row for row in room.escalations()}
-    room.resolve(rows[TEXT], "approve")
-    room.resolve(rows[TEXT + "!"], "deny")
+    await room.resolve(rows[TEXT], "approve")
+    await room.resolve(rows[TEXT + "!"], "deny")
     answers = {event["id"]: event["result"]["isError"] for event in events_of(await calling) if "id" in event}
     assert answers == {1: False, 2: True, 3: False}
     assert sorted(params["arguments"]["text"] for params in room.forwarded) == sorted([TEXT, "hello"])

@@ -54,7 +54,7 @@ async def first(caller: Caller, **more: Any) -> dict[str, Any]:
 async def test_it_is_answered_at_once_and_passes_when_it_comes_again_after_approval(room: Room, caller: Caller) -> None:
     again = await first(caller)
     row = await room.asked()
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     passed = await caller.stateless("tools/call", again)
     assert passed.json()["result"]["content"][0]["text"] == "done"
     assert "requestState" not in room.forwarded[0]
@@ -69,7 +69,7 @@ async def test_who_comes_again_too_early_is_held_and_goes_on(room: Room, caller:
     row = await room.asked()
     await asyncio.sleep(0.1)
     assert not calling.done()
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     assert outcome(await calling)["content"][0]["text"] == "done"
 
 
@@ -78,26 +78,26 @@ async def test_who_waited_in_vain_gets_a_refusal_and_not_another_round(room: Roo
     answer = await hasty.stateless("tools/call", again)
     told = account(answer)
     assert (outcome(answer)["resultType"], outcome(answer)["isError"], told["status"]) == ("complete", True, "pending")
-    room.resolve(room.escalations()[0], "approve")
+    await room.resolve(room.escalations()[0], "approve")
     assert outcome(await hasty.stateless("tools/call", again))["content"][0]["text"] == "done"
 
 
 async def test_without_its_state_an_approved_call_passes_all_the_same(room: Room, hasty: Caller) -> None:
     await first(hasty)
-    room.resolve(room.escalations()[0], "approve")
+    await room.resolve(room.escalations()[0], "approve")
     assert outcome(await hasty.stateless("tools/call", CALL))["content"][0]["text"] == "done"
 
 
 async def test_a_denied_call_that_comes_again_is_refused(room: Room, hasty: Caller) -> None:
     again = await first(hasty)
-    room.resolve(room.escalations()[0], "deny", "no")
+    await room.resolve(room.escalations()[0], "deny", "no")
     assert account(await hasty.stateless("tools/call", again))["reason"] == "Denied by user:ann: no"
     assert room.forwarded == []
 
 
 async def test_nobody_answered_is_told_to_whoever_comes_again_and_opens_nothing(room: Room, hasty: Caller) -> None:
     again = await first(hasty)
-    room.expire(room.escalations()[0])
+    await room.expire(room.escalations()[0])
     told = account(await hasty.stateless("tools/call", again))
     assert (told["decision"], told["status"]) == ("deny", "expired")
     assert len(room.escalations()) == 1
@@ -108,7 +108,7 @@ async def test_nobody_answered_is_told_to_whoever_comes_again_and_opens_nothing(
 async def test_other_arguments_under_an_old_state_need_another_approval(room: Room, hasty: Caller) -> None:
     again = await first(hasty)
     row = room.escalations()[0]
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     changed = {**again, "arguments": {"text": TEXT + " again"}}
     result = (await hasty.stateless("tools/call", changed)).json()["result"]
     assert result["resultType"] == "input_required"
@@ -127,7 +127,7 @@ async def refused(room: Room, caller: Caller, params: dict[str, Any]) -> None:
 @pytest.mark.parametrize("way", ["altered", "cut", "made up", "not base64", "other tool", "sealed for something else"])
 async def test_a_state_that_is_not_this_calls_is_refused(room: Room, hasty: Caller, way: str) -> None:
     again = await first(hasty)
-    room.resolve(room.escalations()[0], "approve")
+    await room.resolve(room.escalations()[0], "approve")
     state: str = again["requestState"]
     middle = len(state) // 2
     states = {
@@ -149,7 +149,7 @@ async def test_another_agents_or_tenants_state_is_refused(
     room: Room, hasty: Caller, other_tenant: Tenant, upstream: FakeUpstream
 ) -> None:
     again = await first(hasty)
-    room.resolve(room.escalations()[0], "approve")
+    await room.resolve(room.escalations()[0], "approve")
     _, token = room.tenant.agent("slack:*")
     mine, hasty.token = hasty.token, token
     await refused(room, hasty, again)
@@ -203,7 +203,7 @@ async def test_what_the_client_had_answered_the_backend_is_part_of_the_call_and_
     again = await first(hasty, **sent)
     row = room.escalations()[0]
     assert row.arguments == {"arguments": CALL["arguments"], **sent}
-    room.resolve(row, "approve")
+    await room.resolve(row, "approve")
     other = await hasty.stateless("tools/call", {**CALL, **sent, "inputResponses": {"which": {"action": "decline"}}})
     assert other.json()["result"]["resultType"] == "input_required"
     await hasty.stateless("tools/call", again)
@@ -219,7 +219,7 @@ async def test_a_method_without_such_results_is_refused_with_its_escalation(
         told = (await caller.stateless("tasks/cancel", {"taskId": "t1"})).json()["error"]["data"]
         row = room.escalations()[0]
         assert (told["status"], told["escalation"]) == ("pending", str(row.id))
-        room.resolve(row, "approve")
+        await room.resolve(row, "approve")
         assert "result" in (await caller.stateless("tasks/cancel", {"taskId": "t1"})).json()
 
 

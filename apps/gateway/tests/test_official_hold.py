@@ -74,7 +74,7 @@ async def test_a_client_that_knows_nothing_of_approvals_gets_its_answer_when_a_p
 ) -> None:
     async with Gateway(LIMITS) as gateway, served(gateway) as port, connected(port, room, mode) as client:
         calling = asyncio.create_task(post(client))
-        room.resolve(await room.asked(), "approve")
+        await room.resolve(await room.asked(), "approve")
         result = await calling
         assert result.is_error is False
         assert "posted" in result.content[0].text or "done" in result.content[0].text  # type: ignore[union-attr]
@@ -87,7 +87,7 @@ async def test_a_client_is_told_to_come_again_and_passes_after_approval(room: Ba
         assert told.is_error is True
         assert told.meta is not None
         assert told.meta["behavry/decision"]["status"] == "pending"
-        room.resolve(room.escalations()[0], "approve")
+        await room.resolve(room.escalations()[0], "approve")
         assert (await post(client)).is_error is False
         assert (await post(client)).is_error is True
 
@@ -96,7 +96,7 @@ async def test_a_client_is_told_to_come_again_and_passes_after_approval(room: Ba
 async def test_a_client_reads_a_denial_and_why(room: Backend, mode: str) -> None:
     async with Gateway(LIMITS) as gateway, served(gateway) as port, connected(port, room, mode) as client:
         calling = asyncio.create_task(post(client))
-        room.resolve(await room.asked(), "deny", "not today")
+        await room.resolve(await room.asked(), "deny", "not today")
         result = await calling
         assert result.is_error is True
         assert "not today" in result.content[0].text  # type: ignore[union-attr]
@@ -117,6 +117,6 @@ async def test_a_clients_patience_is_renewed_by_progress(room: Backend, mode: st
         calling = asyncio.create_task(post(client, progress_callback=progress))
         row = await room.asked()
         await enough.wait()
-        room.resolve(row, "approve")
+        await room.resolve(row, "approve")
         assert (await calling).is_error is False
     assert notes == sorted(notes)

@@ -56,12 +56,12 @@ def _release() -> None:
 async def test_a_stopped_tenant_does_nothing(ready: Tenant, upstream: FakeUpstream, caller_of: CallerOf) -> None:
     _, token = ready.agent("filesystem:read")
     caller = caller_of(ready, token)
-    ready.inside(lambda: _engage("incident"))
+    await ready.change(lambda: _engage("incident"))
     try:
         for answer in (await caller.call("read_file"), await caller.ask("tools/list"), await caller.ask("ping")):
             assert "kill_switch" in answer.text
     finally:
-        ready.inside(_release)
+        await ready.change(_release)
     assert upstream.seen == []
     assert (await caller.call("read_file")).json()["result"]["isError"] is False
 
