@@ -22,9 +22,7 @@ _TOKEN = re.compile(
 )
 _MINE = frozenset(("my", "mine", "me", "mein", "meine", "meinen", "meinem", "meiner", "mon", "ma", "mes", "mi", "mis", "minha", "meu", "meus", "minhas", "мои", "моего", "мою", "моеи", "моих", "моя"))  # fmt: skip
 _PRIVATE = frozenset(
-    "password passwords address addresses contact contacts account accounts card payment balance history data records details information profile"
-    " emails email inbox messages files file folder documents location friends health medical genetic transactions savings bank calendar"
-    " appointment appointments events order orders passport ssn phone patient device devices lock door garage".split()
+    ["password", "passwords", "address", "addresses", "contact", "contacts", "account", "accounts", "card", "payment", "balance", "history", "data", "records", "details", "information", "profile", "emails", "email", "inbox", "messages", "files", "file", "folder", "documents", "location", "friends", "health", "medical", "genetic", "transactions", "savings", "bank", "calendar", "appointment", "appointments", "events", "order", "orders", "passport", "ssn", "phone", "patient", "device", "devices", "lock", "door", "garage"]
 )
 _CLASS: dict[str, tuple[str, ...]] = {}
 for _name, _verbs in VERBS.items():

@@ -4,18 +4,19 @@ import math
 from collections.abc import Iterable, Iterator
 
 from apps.decision.scan.injection.automaton import Automaton, automaton_for
+from apps.decision.scan.injection.custom import CustomRule
 from apps.decision.scan.injection.disguises import views
 from apps.decision.scan.injection.kinds import RANK, Injection, InjectionClass, Report, strongest
 from apps.decision.scan.injection.rule import Place, Rule
 from apps.decision.scan.injection.rules.table import BUILTIN_RULES
-from apps.decision.scan.injection.surroundings import talked_about
 from apps.decision.scan.injection.scorer import Scorer, shipped
 from apps.decision.scan.injection.sentences import sentences
+from apps.decision.scan.injection.surroundings import talked_about
 from apps.decision.scan.injection.views import View
 from apps.decision.types import Severity
 
 STATISTICAL = "statistical"
-LIKELY, SUSPICIOUS = 0.8, 0.6
+LIKELY, SUSPICIOUS = 0.75, 0.55
 _DOUBT, _FEW = 0.5, 6
 # Readings of what another view holds already.
 _READINGS = frozenset(("markup", "letters", "lookalikes", "rot13", "url"))
@@ -43,9 +44,9 @@ class InjectionScanner:
         return Report(findings, _score(findings), strongest(findings))
 
 
-def build_injection_scanner(rules: Iterable[Rule] = ()) -> InjectionScanner:
-    """The scanner of one rulebook: built-in rules, and a tenant's own on top."""
-    return InjectionScanner(automaton_for(BUILTIN_RULES + tuple(rules)), shipped())
+def build_injection_scanner(tenant_rules: Iterable[CustomRule] = ()) -> InjectionScanner:
+    """The scanner of one rulebook: built-in rules, and a tenant's own, which were checked when saved, on top."""
+    return InjectionScanner(automaton_for(BUILTIN_RULES + tuple(own.rule() for own in tenant_rules)), shipped())
 
 
 def _requests(view: View, scorer: Scorer) -> Iterator[Injection]:

@@ -2,8 +2,8 @@
 
 # ruff: noqa: E501 - a table of verbs is read by rows
 
-from collections.abc import Iterator
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from apps.decision.scan.injection import folding

@@ -54,6 +54,7 @@ _TOPICS = tuple(
         r"attackers?\b|adversar(?:y|ies|ial)|malicious|hackers?\b|threat (?:actors?|models?)|bad actors?|exploit(?:s|ed|ation)?\b",
         r"\bowasp\b|mitre|\bcve-|vulnerabilit|mitigat|defen[cs]es?\b|security (?:research|researchers?|team|teams|review|guide|training|awareness)|red[- ]team",
         r"\bdetect(?:s|ed|ion|or|ors|ing)?\b|classifier|filters?\b|scanner|guardrail|sanitiz|blocklist|heuristic|regex|signature",
+        r"hidden (?:text|prompts?|instructions?)|manipulat|\btrick(?:s|ed|ing)?\b|\bfool(?:s|ed|ing)?\b|mislead|bypass(?:es|ed|ing)|harmful|unsafe",
         r"\bresearchers?\b|\bpaper\b|\bstud(?:y|ies)\b|\barxiv\b|\barticle\b|\bblog\b|\btutorial\b|\bsection\b|\bchapter\b|\blecture\b",
         r"for example|for instance|\be\.g\.|such as|\bcalled\b|so-called|known as|the phrase|the string|the words|the following (?:input|prompt|text|payload)",
         r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",

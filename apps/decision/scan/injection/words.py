@@ -4,7 +4,7 @@
 
 EN = {
     "ignore": (
-        "ignore", "disregard", "forget", "dismiss", "abandon", "neglect", "overlook", "discard", "set aside", "put aside",
+        "ignore", "disregard", "forget", "never mind", "nevermind", "dismiss", "abandon", "neglect", "overlook", "discard", "set aside", "put aside",
         "cast aside", "pay no attention to", "pay no heed to", "pay no mind to", "do not follow", "don't follow", "dont follow", "stop following",
         "cease following", "no longer follow", "do not obey", "don't obey", "stop obeying", "disobey", "throw away",
         "throw out", "leave behind", "take no notice of", "do not listen to", "don't listen to", "give no weight to",
@@ -24,14 +24,12 @@ EN = {
     ),
     "instructions": (
         "instruction", "instructions", "instruct", "prompt", "prompts", "directive", "directives", "guidelines", "guideline",
-        "rules", "commands", "command", "orders", "guardrails", "programming", "constraints", "restrictions",
-        "directions", "guidance", "system message", "system messages", "safeguards", "directions", "instructs",
-        "safety measures", "safety protocols", "protocols", "content policy", "content policies", "safety policies",
-        "training", "limitations", "assignments", "task instructions", "instrs", "instruc*",
+        "guardrails", "programming", "system message", "system messages", "safeguards", "instructs", "safety measures",
+        "safety protocols", "content policy", "content policies", "safety policies", "task instructions", "instrs",
     ),
-    "anything": ("everything", "all", "anything", "whatever", "what you were", "what i", "all of that", "all that", "all of the text", "the text",
+    "anything": ("everything", "all", "anything", "whatever", "what you were", "what i", "what the user", "what your user", "what the owner", "the things", "all of that", "all that", "all of the text", "the text",
                  "all text", "all the text", "the content", "the context", "all context", "any context", "the conversation"),
-    "earlier": ("above", "before", "previously", "prior", "earlier", "preceding", "you were told", "you have been told",
+    "earlier": ("asked", "asked for", "asked you", "wants", "requested", "above", "before", "previously", "prior", "earlier", "preceding", "you were told", "you have been told",
                 "you've been told", "was said", "you know", "you knew", "you learned", "you have learned", "you were instructed",
                 "you were asked", "you have been instructed", "i said", "i told you", "i've told you", "you were taught",
                 "came before", "comes before", "you were given", "you have been given", "so far", "up to now", "until now",

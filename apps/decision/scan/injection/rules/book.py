@@ -70,6 +70,7 @@ def rules_of(book: Book) -> tuple[Rule, ...]:
         ]
     }
     gap, reach = ("~3", "~6") if book.spaced else ("~8", "~9")
+    near = "~2" if book.spaced else "~6"
     command, high = InjectionClass.IMPERATIVE_COMMAND, Severity.HIGH
     authority, permission = InjectionClass.AUTHORITY_CLAIM, InjectionClass.PERMISSION_EXPANSION
 
@@ -83,7 +84,12 @@ def rules_of(book: Book) -> tuple[Rule, ...]:
         weight = severity or CLASS_SEVERITY[kind]
         return Rule(f"{name}.{book.language}", kind, weight, regex, *examples, needs=each[0].needs)
 
+    # Without a word for what came before; not where "ignore" and "prompt" are written as in English.
+    apart = book.language in ("de", "nl", "ru", "zh", "ja", "ko")
+    bare = (f"{{ignore}} {near} {{instructions}}", f"{{instructions}} {near} {{ignore}}")
+    dropped = (made("drop", command, book.override, *bare, severity=high),) if apart else ()
     return (
+        *dropped,
         made(
             "override",
             command,
