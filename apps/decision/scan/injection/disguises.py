@@ -8,64 +8,73 @@ from collections.abc import Callable, Iterable, Iterator
 
 from apps.decision.scan.injection import codecs, folding
 from apps.decision.scan.injection.codecs import Piece
+from apps.decision.scan.injection.shapes import Shape, shapes_of
 from apps.decision.scan.injection.views import DEPTH, View, folded, joined, rewritten, translated
 
 _INLINE = "b|i|u|s|em|strong|span|font|a|wbr|mark|small|sub|sup|tt|code|ins|del|abbr|bdi|bdo|label|big"
+# One set of characters first, so that the search runs from one of them to the next.
 _MARKUP = re.compile(
-    rf"(?P<inline></?(?:{_INLINE})(?=[\s>/])[^<>]{{0,400}}>)"
-    r"|(?P<tag><!--|-->|</?[a-z][a-z0-9-]{0,20}(?=[\s>/])[^<>]{0,400}>|<!\[cdata\[|\]\]>)"
-    r"|(?P<entity>&(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});)"
-    r"|(?P<blank>\\{1,4}[nrt])"
-    r"|\\{1,3}u\{?(?P<unicode>[0-9a-f]{4,6})\}?|\\{1,2}x(?P<byte>[2-7][0-9a-f])"
-    r"|(?P<percent>(?:%[0-9a-f]{2})+)"
-    r"|(?P<slash>\\{1,3}[\"'/])"
-    r"|(?P<emphasis>(?<=[a-z])(?:\*{1,3}|`|~~|__)(?=[a-z]))"
-    r"|(?P<split>(?<=[a-z])-\n[ ]{0,8}(?=[a-z]))"
+    r"[<&\\%*`~_\]-](?:"
+    rf"(?P<inline>(?<=<)/?(?:{_INLINE})(?=[\s>/])[^<>]{{0,400}}>)"
+    r"|(?P<tag>(?<=<)!--|(?<=-)->|(?<=<)/?[a-z][a-z0-9-]{0,20}(?=[\s>/])[^<>]{0,400}>|(?<=<)!\[cdata\[|(?<=\])\]>)"
+    r"|(?P<entity>(?<=&)(?:#[0-9]{1,7}|#x[0-9a-f]{1,6}|[a-z][a-z0-9]{1,30});)"
+    r"|(?P<blank>(?<=\\)\\{0,3}[nrt])"
+    r"|(?<=\\)\\{0,2}u\{?(?P<unicode>[0-9a-f]{4,6})\}?|(?<=\\)\\?x(?P<byte>[2-7][0-9a-f])"
+    r"|(?P<percent>(?<=%)[0-9a-f]{2}(?:%[0-9a-f]{2}){0,2000})"
+    r"|(?P<slash>(?<=\\)\\{0,2}[\"'/])"
+    r"|(?P<emphasis>(?:(?<=[a-z]\*)\*{0,2}|(?<=[a-z]`)|(?<=[a-z]~)~|(?<=[a-z]_)_)(?=[a-z]))"
+    r"|(?P<split>(?<=[a-z]-)\n[ ]{0,8}(?=[a-z]))"
+    r")"
 )
-_PLUSES = re.compile(r"[a-z]{2,}\+[a-z]{2,}\+[a-z]{2,}\+")
 # One letter, one separator, one letter …: at least six in a row. Two blanks or more stand between words.
 _SPACED = re.compile(r"(?<![^\W_])(?:[^\W\d_](?:[ \t]|[ \t]?[._*|/~+-][ \t]?|\n)){5,}[^\W\d_](?![^\W_])")
 _SPACED_WIDE = re.compile(r"(?<![^\W_])(?:[^\W\d_](?:[ \t]|[._*|/~+-]|[ \t]{2,4})){8,}[^\W\d_](?![^\W_])")
 _SEPARATOR = re.compile(r"[ \t]{2,4}|[ \t]?[._*|/~+-][ \t]?|[ \t\n]")
-_ROT13_MARK = re.compile(r"rot-?\s?13|caesar")
-_ROT13_WORDS = re.compile(r"vafgehpgvba|vtaber|cerivbhf|cebzcg|nffvfgnag|qvfertneq")
 
 
 def views(text: str, depth: int = 0) -> Iterator[View]:
     """The text as it stands first; then whatever hides in it."""
     plain = folded(text)
     yield plain
+    seen = shapes_of(plain.buffer)
     surfaces = [plain]
     for _ in range(2):  # escapes of escapes: JSON in JSON, entities of entities
+        if not surfaces[1:] and Shape.MARKUP not in seen:
+            break
         inner = rewritten(surfaces[-1], _MARKUP, _unmarked, "markup")
         if inner is None or inner.text == surfaces[-1].text:
             break
         surfaces.append(inner)
         yield inner
-    for surface in (surfaces[0], surfaces[-1])[: len(surfaces)]:
-        yield from _readings(surface)
+    yield from _readings(plain, seen)
+    if len(surfaces) > 1:
+        yield from _readings(surfaces[-1], shapes_of(surfaces[-1].buffer))
     if depth < DEPTH:
-        yield from _decoded(text, depth)
+        yield from _decoded(text, depth, seen)
 
 
-def _readings(surface: View) -> Iterator[View]:
-    text = surface.text
-    drawn = rewritten(surface, _SPACED_WIDE, _together, "letters") or rewritten(surface, _SPACED, _together, "letters")
+def _readings(surface: View, seen: set[int]) -> Iterator[View]:
+    drawn = None
+    if Shape.SPACED in seen:
+        drawn = rewritten(surface, _SPACED_WIDE, _together, "letters") or rewritten(
+            surface, _SPACED, _together, "letters"
+        )
     if drawn is not None:
         yield drawn
-    for view in (surface, drawn):
-        if view is not None and (
-            folding.LEETED.search(view.text) or (not view.text.isascii() and folding.MIXED.search(view.text))
-        ):
-            yield translated(view, folding.LOOKALIKES | folding.LEET, "lookalikes")
-    if _ROT13_WORDS.search(text) or _ROT13_MARK.search(text):
+    if Shape.LEET in seen or drawn is not None or (not surface.text.isascii() and folding.MIXED.search(surface.text)):
+        for view in (surface, drawn):
+            if view is not None:
+                yield translated(view, folding.LOOKALIKES | folding.LEET, "lookalikes")
+    if Shape.ROT13 in seen:
         yield translated(surface, folding.ROT13, "rot13")
-    if _PLUSES.search(text):
+    if Shape.PLUSES in seen:
         yield translated(surface, {43: " "}, "url")
 
 
-def _decoded(text: str, depth: int) -> Iterator[View]:
-    for via, find in _CODECS:
+def _decoded(text: str, depth: int, seen: set[int]) -> Iterator[View]:
+    for via, shape, find in _CODECS:
+        if text.isascii() if shape is None else shape not in seen:
+            continue
         pieces = list(find(text))
         if not pieces:
             continue
@@ -80,13 +89,13 @@ def _chained(
     return lambda start, end: outer(*inner(start, end))
 
 
-_CODECS: tuple[tuple[str, Callable[[str], Iterable[Piece]]], ...] = (
-    ("tags", codecs.tags),
-    ("selectors", codecs.selectors),
-    ("bidi", codecs.reversed_runs),
-    ("base64", codecs.base64_text),
-    ("hex", codecs.hex_text),
-    ("codes", codecs.character_codes),
+_CODECS: tuple[tuple[str, Shape | None, Callable[[str], Iterable[Piece]]], ...] = (
+    ("tags", None, codecs.tags),
+    ("selectors", None, codecs.selectors),
+    ("bidi", None, codecs.reversed_runs),
+    ("base64", Shape.BASE64, codecs.base64_text),
+    ("hex", Shape.HEX, codecs.hex_text),
+    ("codes", Shape.CODES, codecs.character_codes),
 )
 
 

@@ -22,7 +22,56 @@ _TOKEN = re.compile(
 )
 _MINE = frozenset(("my", "mine", "me", "mein", "meine", "meinen", "meinem", "meiner", "mon", "ma", "mes", "mi", "mis", "minha", "meu", "meus", "minhas", "мои", "моего", "мою", "моеи", "моих", "моя"))  # fmt: skip
 _PRIVATE = frozenset(
-    ["password", "passwords", "address", "addresses", "contact", "contacts", "account", "accounts", "card", "payment", "balance", "history", "data", "records", "details", "information", "profile", "emails", "email", "inbox", "messages", "files", "file", "folder", "documents", "location", "friends", "health", "medical", "genetic", "transactions", "savings", "bank", "calendar", "appointment", "appointments", "events", "order", "orders", "passport", "ssn", "phone", "patient", "device", "devices", "lock", "door", "garage"]
+    [
+        "password",
+        "passwords",
+        "address",
+        "addresses",
+        "contact",
+        "contacts",
+        "account",
+        "accounts",
+        "card",
+        "payment",
+        "balance",
+        "history",
+        "data",
+        "records",
+        "details",
+        "information",
+        "profile",
+        "emails",
+        "email",
+        "inbox",
+        "messages",
+        "files",
+        "file",
+        "folder",
+        "documents",
+        "location",
+        "friends",
+        "health",
+        "medical",
+        "genetic",
+        "transactions",
+        "savings",
+        "bank",
+        "calendar",
+        "appointment",
+        "appointments",
+        "events",
+        "order",
+        "orders",
+        "passport",
+        "ssn",
+        "phone",
+        "patient",
+        "device",
+        "devices",
+        "lock",
+        "door",
+        "garage",
+    ]
 )
 _CLASS: dict[str, tuple[str, ...]] = {}
 for _name, _verbs in VERBS.items():
@@ -32,8 +81,8 @@ _LEAD = re.compile(r"(?P<bullet>(?:[-*•]|\d+[.)]|\[[ x]\])\s*$)|(?P<comment>(?
 _LONGEST = 64  # tokens of a sentence that are looked at
 
 
-def features(sentence: Sentence) -> Iterator[str]:
-    """The sentence's features by name, each once or more."""
+def seen_in(sentence: Sentence) -> tuple[list[str], list[str]]:
+    """The words, entities by their kind, and the names of the ideas."""
     words: list[str] = []
     verbs: list[tuple[str, int]] = []
     kinds: set[str] = set()
@@ -53,29 +102,37 @@ def features(sentence: Sentence) -> Iterator[str]:
         else:
             kinds.add(kind)
             words.append(f"<{kind}>")
-    yield from _wordings(words)
-    yield from _ideas(words, verbs, kinds)
+    ideas = list(_ideas(words, verbs, kinds))
+    if len(words) > 2:
+        ideas.append(f"^ {words[0]} {words[1]}")
     lead = _LEAD.search(sentence.lead)
     if lead is not None:
-        yield f"lead:{lead.lastgroup}"
+        ideas.append(f"lead:{lead.lastgroup}")
+    return words, ideas
 
 
-def _wordings(words: list[str]) -> Iterator[str]:
+def features(sentence: Sentence) -> Iterator[str]:
+    """The sentence's features by name, each as often as it is there."""
+    words, ideas = seen_in(sentence)
     previous = "^"
     for word in words:
-        yield word
+        yield from pieces(word)
         yield f"{previous} {word}"
         previous = word
-        if word.isascii():
-            if len(word) > 5:
-                for at in range(len(word) - 3):
-                    yield f"~{word[at : at + 4]}"
-        else:
-            for at in range(min(len(word), 40) - 1):
-                yield f"~{word[at : at + 2]}"
-                yield f"~{word[at : at + 3]}"
-    if len(words) > 2:
-        yield f"^ {words[0]} {words[1]}"
+    yield from ideas
+
+
+def pieces(word: str) -> Iterator[str]:
+    """The word and what it is made of."""
+    yield word
+    if word.isascii():
+        if len(word) > 5:
+            for at in range(len(word) - 3):
+                yield f"~{word[at : at + 4]}"
+    else:
+        for at in range(min(len(word), 40) - 1):
+            yield f"~{word[at : at + 2]}"
+            yield f"~{word[at : at + 3]}"
 
 
 def _ideas(words: list[str], verbs: list[tuple[str, int]], kinds: set[str]) -> Iterator[str]:

@@ -89,7 +89,4 @@ _PAIRS = (
 LOOKALIKES = {ord(pair[0]): pair[1] for pair in _PAIRS.split()}
 LEET = str.maketrans("013457@$!|", "oieastasil")
 MIXED = re.compile(r"[a-z][\u0370-\u058f\u0250-\u02af\u1d00-\u1d2b]|[\u0370-\u058f\u0250-\u02af\u1d00-\u1d2b][a-z]")
-LEETED = re.compile(
-    r"[a-z][013457@$!|]+[a-z]|(?<![a-z0-9])[1@$!|4][a-z]{2}|(?<![a-z0-9])[a-z]{2,}[013457@$][013457@$a-z]"
-)
 ROT13 = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")

@@ -16,7 +16,7 @@ from apps.decision.scan.injection.views import View
 from apps.decision.types import Severity
 
 STATISTICAL = "statistical"
-LIKELY, SUSPICIOUS = 0.75, 0.55
+LIKELY, SUSPICIOUS = 0.75, 0.6
 _DOUBT, _FEW = 0.5, 6
 # Readings of what another view holds already.
 _READINGS = frozenset(("markup", "letters", "lookalikes", "rot13", "url"))

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from apps.decision.scan.injection.features import BUCKETS, bucket, features
+from apps.decision.scan.injection.features import BUCKETS, bucket, features, pieces, seen_in
 from apps.decision.scan.injection.sentences import Sentence
 
 WEIGHTS = Path(__file__).parent / "weights.bin"
 _SCALE = 16.0  # a stored step is a sixteenth
 _SHOWN = 5
+_REMEMBERED = 1 << 15
 
 
 class Scorer:
@@ -19,24 +20,53 @@ class Scorer:
     def __init__(self, weights: Sequence[float], bias: float) -> None:
         self._weights = tuple(weights)
         self._bias = bias
-        self._known: dict[str, float] = {}
+        # Looked up before: words with their pieces, pairs, ideas. Losing an entry to another thread costs a look-up.
+        self._words: dict[str, tuple[float, int]] = {}
+        self._pairs: dict[tuple[str, str], float] = {}
+        self._ideas: dict[str, float] = {}
 
     def packed(self) -> bytes:
         return packed(self._weights, self._bias)
 
     def chance(self, sentence: Sentence, doubt: float = 0.0) -> float:
         """The probability, after so much doubt (in logits)."""
+        words, ideas = seen_in(sentence)
         total, count = 0.0, 0
-        known = self._known
-        for name in features(sentence):
-            weight = known.get(name)
+        previous = "^"
+        for word in words:
+            known = self._words.get(word)
+            if known is None:
+                known = self._learned(word)
+            total += known[0]
+            count += known[1]
+            pair = (previous, word)
+            weight = self._pairs.get(pair)
             if weight is None:
-                weight = self._weights[bucket(name)]
-                if len(known) < 1 << 16:
-                    known[name] = weight
+                weight = self._weights[bucket(f"{previous} {word}")]
+                if len(self._pairs) < _REMEMBERED:
+                    self._pairs[pair] = weight
             total += weight
+            previous = word
+        count += len(words)
+        for name in ideas:
+            total += self._weight(name)
             count += 1
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, self._bias - doubt + total / math.sqrt(count or 1)))))
+
+    def _learned(self, word: str) -> tuple[float, int]:
+        names = list(pieces(word))
+        known = sum(self._weights[bucket(name)] for name in names), len(names)
+        if len(self._words) < _REMEMBERED:
+            self._words[word] = known
+        return known
+
+    def _weight(self, name: str) -> float:
+        weight = self._ideas.get(name)
+        if weight is None:
+            weight = self._weights[bucket(name)]
+            if len(self._ideas) < _REMEMBERED:
+                self._ideas[name] = weight
+        return weight
 
     def words(self, sentence: Sentence) -> tuple[str, ...]:
         """What weighed most towards the verdict."""

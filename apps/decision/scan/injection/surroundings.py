@@ -3,8 +3,12 @@
 # ruff: noqa: E501 - a table of phrases is read by rows
 
 import re
+import threading
+
+import hyperscan
 
 from apps.decision.scan.injection.rule import Place
+from apps.decision.scan.matcher import compile_hyperscan
 from apps.decision.types import Severity
 
 _TOLD = re.compile(
@@ -47,9 +51,7 @@ _LEADS_IN = re.compile(
     r"|looks? like|something like|beginning with|starts? with|begins? with|instructions?|comments?|quote[sd]?|wrote|writes|types?|typed|asks?|asked|tells?|told|match(?:es)?|detects?)"
     r"[\s:,\-(\[*>]*(?:\w+\s){0,2}[\"'`(\[*\s]*$"
 )
-_TOPICS = tuple(
-    re.compile(topic)
-    for topic in (
+_TOPICS = (
         r"prompt[- ]injections?|indirect injection|injection (?:attacks?|attempts?)|jailbreak(?:s|ing)?\b|prompt[- ]inject",
         r"attackers?\b|adversar(?:y|ies|ial)|malicious|hackers?\b|threat (?:actors?|models?)|bad actors?|exploit(?:s|ed|ation)?\b",
         r"\bowasp\b|mitre|\bcve-|vulnerabilit|mitigat|defen[cs]es?\b|security (?:research|researchers?|team|teams|review|guide|training|awareness)|red[- ]team",
@@ -59,7 +61,6 @@ _TOPICS = tuple(
         r"for example|for instance|\be\.g\.|such as|\bcalled\b|so-called|known as|the phrase|the string|the words|the following (?:input|prompt|text|payload)",
         r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",
         r"\btest(?:s|ed|ing)?\b(?: case)?|assert|fixture|benchmark|dataset|corpus|example attack",
-    )
 )
 _AROUND = 700
 _FENCE = re.compile(r"(?:^|\n)\s*(?:```|~~~)")
@@ -71,7 +72,7 @@ def talked_about(place: Place) -> bool:
     Neither alone is enough: all of JSON stands in quotation marks, and an attacker may well drop a word of the trade.
     """
     around = place.before(_AROUND) + " \0 " + place.after(_AROUND)
-    topics = sum(1 for topic in _TOPICS if topic.search(around))
+    topics = len(_topics_in(around.encode("utf-8", "replace")))
     if topics < 2:
         return False
     lead = place.before(90)
@@ -80,6 +81,31 @@ def talked_about(place: Place) -> bool:
     if marked and (led or topics >= 3):
         return True
     return (led and topics >= 3) or (topics >= 4)
+
+
+class _Finder:
+    """Which topics a text touches, in one pass."""
+
+    def __init__(self) -> None:
+        self._database = compile_hyperscan([(topic, False) for topic in _TOPICS])
+        self._scratch = hyperscan.Scratch(self._database)
+        self._own = threading.local()
+
+    def __call__(self, buffer: bytes) -> set[int]:
+        seen: set[int] = set()
+        try:
+            scratch = self._own.scratch
+        except AttributeError:
+            scratch = self._own.scratch = self._scratch.clone()
+        self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
+        return seen
+
+
+def _note(index: int, start: int, end: int, flags: int, seen: set[int]) -> None:
+    seen.add(index)
+
+
+_topics_in = _Finder()
 
 
 def _marked_off(place: Place) -> bool:

@@ -1,7 +1,5 @@
 """Harmless text that looks alike: what people, programs and manuals write where an order might stand. By kind."""
 
-
-
 HARMLESS: dict[str, tuple[str, ...]] = {
     "mail": (
         "Hi {name}, could you send me the slides before {date}? Thanks!",
