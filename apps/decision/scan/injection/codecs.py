@@ -45,7 +45,8 @@ def readable(raw: bytes) -> str:
     if _CONTROL.search(text):
         return ""
     letters = sum(map(len, _WORDS.findall(text)))
-    return text if letters * 2 >= len(text) and (" " in text or max(text) > "\u3000") else ""
+    worded = " " in text or "\u3000" < max(text, default="") or _BASE64.fullmatch(text) is not None
+    return text if worded and letters * 2 >= len(text) else ""
 
 
 def base64_text(text: str) -> Iterator[Piece]:

@@ -9,6 +9,7 @@ import re2
 
 from apps.decision.errors import BadInput
 from apps.decision.scan.custom import MAX_DATABASE, MAX_EXAMPLE, MAX_EXAMPLES, MAX_PROGRAM, MAX_REGEX, MAX_REPEAT
+from apps.decision.scan.injection import folding
 from apps.decision.scan.injection.automaton import Automaton
 from apps.decision.scan.injection.disguises import views
 from apps.decision.scan.injection.kinds import InjectionClass
@@ -34,7 +35,12 @@ class CustomRule:
     misses: tuple[str, ...] = ()
 
     def rule(self) -> Rule:
-        return Rule(self.name, self.kind, self.severity, as_bytes(self.regex), self.hits, self.misses)
+        return Rule(self.name, self.kind, self.severity, _written(self.regex), self.hits, self.misses)
+
+
+def _written(regex: str) -> str:
+    """Letters beyond ASCII are folded as the text is; the expression's own signs are ASCII and stay."""
+    return as_bytes(folding.NON_ASCII.sub(folding.fold_run, regex))
 
 
 def check_custom_rule(own: CustomRule, taken: Collection[str] = ()) -> None:
@@ -62,7 +68,7 @@ def _regex_problem(regex: str) -> str:
     if any(int(number or 0) > MAX_REPEAT for pair in _REPEAT.findall(regex) for number in pair if len(number) < 9):
         return f"A repetition may not exceed {MAX_REPEAT}."
     try:
-        written = as_bytes(regex)
+        written = _written(regex)
         compiled = compile_re2(written)
     except (re2.error, UnicodeEncodeError) as error:
         return f"Not a valid RE2 expression: {_text(error)}"

@@ -68,7 +68,7 @@ def expression(written: str, concepts: Concepts) -> str:
     """The RE2 expression of a row of elements."""
     parts: list[str] = []
     joined = False  # whether a gap is due before the next element
-    for token in _TOKEN.findall(written):
+    for token in _TOKEN.findall(written):  # noqa: S105 - no secret
         if token == "^":
             parts.append(BEGINNING)
             joined = False
@@ -85,8 +85,8 @@ def expression(written: str, concepts: Concepts) -> str:
             parts.append((GAP if joined and not bare else "") + _element(token, concepts))
             joined = True
     # Whole words at both ends where they are ASCII; elsewhere RE2 over bytes knows no boundaries.
-    start = r"\b" if parts and not written.startswith(("/", "^")) and "\\x" not in parts[0] else ""
-    end = r"\b" if parts and not written.endswith(("/", "~")) and "\\x" not in parts[-1] else ""
+    start = r"(?:\b|_)" if parts and not written.startswith(("/", "^")) and "\\x" not in parts[0] else ""
+    end = r"(?:\b|_)" if parts and not written.endswith(("/", "~")) and "\\x" not in parts[-1] else ""
     return start + "".join(parts) + end
 
 
@@ -98,7 +98,7 @@ def needs(written: str, concepts: Concepts) -> tuple[str, ...]:
 def unspaced(written: str, concepts: Concepts) -> str:
     """The same for scripts that write no blanks: elements follow each other, `~9` is up to nine characters."""
     parts: list[str] = []
-    for token in _TOKEN.findall(written):
+    for token in _TOKEN.findall(written):  # noqa: S105 - no secret
         if token == "^":
             parts.append(BEGINNING)
         elif token.startswith("~"):

@@ -52,15 +52,15 @@ _LEADS_IN = re.compile(
     r"[\s:,\-(\[*>]*(?:\w+\s){0,2}[\"'`(\[*\s]*$"
 )
 _TOPICS = (
-        r"prompt[- ]injections?|indirect injection|injection (?:attacks?|attempts?)|jailbreak(?:s|ing)?\b|prompt[- ]inject",
-        r"attackers?\b|adversar(?:y|ies|ial)|malicious|hackers?\b|threat (?:actors?|models?)|bad actors?|exploit(?:s|ed|ation)?\b",
-        r"\bowasp\b|mitre|\bcve-|vulnerabilit|mitigat|defen[cs]es?\b|security (?:research|researchers?|team|teams|review|guide|training|awareness)|red[- ]team",
-        r"\bdetect(?:s|ed|ion|or|ors|ing)?\b|classifier|filters?\b|scanner|guardrail|sanitiz|blocklist|heuristic|regex|signature",
-        r"hidden (?:text|prompts?|instructions?)|manipulat|\btrick(?:s|ed|ing)?\b|\bfool(?:s|ed|ing)?\b|mislead|bypass(?:es|ed|ing)|harmful|unsafe",
-        r"\bresearchers?\b|\bpaper\b|\bstud(?:y|ies)\b|\barxiv\b|\barticle\b|\bblog\b|\btutorial\b|\bsection\b|\bchapter\b|\blecture\b",
-        r"for example|for instance|\be\.g\.|such as|\bcalled\b|so-called|known as|the phrase|the string|the words|the following (?:input|prompt|text|payload)",
-        r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",
-        r"\btest(?:s|ed|ing)?\b(?: case)?|assert|fixture|benchmark|dataset|corpus|example attack",
+    r"prompt[- ]injections?|indirect injection|injection (?:attacks?|attempts?)|jailbreak(?:s|ing)?\b|prompt[- ]inject",
+    r"attackers?\b|adversar(?:y|ies|ial)|malicious|hackers?\b|threat (?:actors?|models?)|bad actors?|exploit(?:s|ed|ation)?\b",
+    r"\bowasp\b|mitre|\bcve-|vulnerabilit|mitigat|defen[cs]es?\b|security (?:research|researchers?|team|teams|review|guide|training|awareness)|red[- ]team",
+    r"\bdetect(?:s|ed|ion|or|ors|ing)?\b|classifier|filters?\b|scanner|guardrail|sanitiz|blocklist|heuristic|regex|signature",
+    r"hidden (?:text|prompts?|instructions?)|manipulat|\btrick(?:s|ed|ing)?\b|\bfool(?:s|ed|ing)?\b|mislead|bypass(?:es|ed|ing)|harmful|unsafe",
+    r"\bresearchers?\b|\bpaper\b|\bstud(?:y|ies)\b|\barxiv\b|\barticle\b|\bblog\b|\btutorial\b|\bsection\b|\bchapter\b|\blecture\b",
+    r"for example|for instance|\be\.g\.|such as|\bcalled\b|so-called|known as|the phrase|the string|the words|the following (?:input|prompt|text|payload)",
+    r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",
+    r"\btest(?:s|ed|ing)?\b(?: case)?|assert|fixture|benchmark|dataset|corpus|example attack",
 )
 _AROUND = 700
 _FENCE = re.compile(r"(?:^|\n)\s*(?:```|~~~)")

@@ -14,6 +14,8 @@ from apps.decision.scan.injection import folding
 from apps.decision.scan.injection.codecs import Piece
 
 DEPTH = 3
+_BLOCK = 2048
+_CONTINUED = bytes(range(0x80, 0xC0))  # every byte of a character but its first
 
 
 @dataclass(slots=True)
@@ -24,22 +26,21 @@ class View:
     back: Callable[[int, int], tuple[int, int]]
     via: str = ""
     buffer: bytes = b""
-    _counted: tuple[int, int] = field(default=(0, 0))
+    _counted: list[int] = field(default_factory=list)  # code points before each block of the buffer
 
     def __post_init__(self) -> None:
         self.buffer = self.text.encode("utf-8", "replace")
 
     def point(self, offset: int) -> int:
-        """The code point at a byte offset; cheap when asked in ascending order."""
+        """The code point at a byte offset."""
         if len(self.buffer) == len(self.text):
             return offset
-        done, points = self._counted
-        if done > offset:
-            done, points = 0, 0
-        points += len(self.buffer[done:offset].decode("utf-8", "ignore"))
-        if offset < len(self.buffer) and self.buffer[offset] & 0xC0 != 0x80:
-            self._counted = (offset, points)
-        return points
+        if not self._counted:
+            blocks = range(0, len(self.buffer), _BLOCK)
+            sizes = (len(self.buffer[at : at + _BLOCK].translate(None, _CONTINUED)) for at in blocks)
+            self._counted.extend(accumulate(sizes, initial=0))
+        block = offset // _BLOCK
+        return self._counted[block] + len(self.buffer[block * _BLOCK : offset].translate(None, _CONTINUED))
 
 
 def _same(start: int, end: int) -> tuple[int, int]:

@@ -18,7 +18,7 @@ from apps.decision.scan.injection.views import folded
 
 ROUNDS = 4  # how often each template is filled in
 _SHORTEST_GROUP = 8  # texts that share a surrounding, so that it can be told from what was put into it
-_CONTAINERS = (
+CONTAINERS = (
     "{'notes': [{'id': '%d', 'title': 'Weekly', 'content': '%s', 'author': 'sam'}]}",
     '{"status": "ok", "item": {"id": %d, "description": "%s", "tags": ["a", "b"]}}',
     "From: sam@firm.example\nSubject: hello (%d)\n\nHi,\n\n%s\n\nBest,\nSam",
@@ -62,7 +62,7 @@ def written(seed: int) -> Iterator[Text]:
                 for _ in range(ROUNDS):
                     line = filled(template, dice)
                     before = filled(dice.choice(calm), dice) + " " if dice.random() < 0.3 else ""
-                    container = dice.choice(_CONTAINERS)
+                    container = dice.choice(CONTAINERS)
                     text = container % (dice.randrange(10_000), before + line)
                     start = text.index(before + line) + len(before)
                     span = (start, start + len(line)) if label else (0, 0)
