@@ -83,6 +83,11 @@ class Appender:
             raise Unavailable("The log cannot keep up", code="log_full", retry_after=1)
         return writer.enqueue(entry, document, acts)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is queued or being written, so that no head is locked."""
+        return all(writer.idle for writer in self._writers.values())
+
     async def close(self) -> None:
         """Write what is queued, then let go of the database."""
         self._closed = True
@@ -120,6 +125,10 @@ class _Writer:
         elif self._task is None or self._task.done():
             self._task = self._loop.create_task(self._run())
         return future
+
+    @property
+    def idle(self) -> bool:
+        return not self.queue and (self._wake is not None or self._task is None or self._task.done())
 
     async def close(self) -> None:
         self._closing = True

@@ -78,6 +78,11 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
     @property
+    def quiet(self) -> bool:
+        """Whether the log holds all that happened so far."""
+        return self._parts is None or self._parts.io.quiet
+
+    @property
     def children(self) -> list[int]:
         """Process ids of the children that run now."""
         return self._parts.upstreams.stdio.pids() if self._parts is not None else []

@@ -304,6 +304,11 @@ class Io:
         """
         return await self._appender.append(schema, entry, document, acts=acts)
 
+    @property
+    def quiet(self) -> bool:
+        """Whether the log holds all that it was given."""
+        return self._appender.idle
+
     def record_soon(self, schema: str, entry: Entry) -> "asyncio.Future[Position] | None":
         """Queued; a failure is reported, since the call it belongs to has happened already."""
         try:

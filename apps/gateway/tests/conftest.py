@@ -240,9 +240,26 @@ async def gateway() -> AsyncIterator[Gateway]:
         yield running
 
 
+class Settling(httpx.ASGITransport):
+    """Answers once the log holds what happened. A test that then changes something, and keeps the event loop waiting
+    for it, would else wait for ever when the gateway holds the log's head at that moment."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        super().__init__(gateway)
+        self._gateway = gateway
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        response = await super().handle_async_request(request)
+        for _ in range(1000):
+            if self._gateway.quiet:
+                break
+            await asyncio.sleep(0.001)
+        return response
+
+
 @pytest.fixture
 async def caller_of(gateway: Gateway) -> AsyncIterator[Callable[..., Caller]]:
-    transport = httpx.ASGITransport(gateway)
+    transport = Settling(gateway)
     async with httpx.AsyncClient(transport=transport, timeout=20) as client:
         yield lambda tenant, token, server="files": Caller(client, tenant.host, token, server)
 

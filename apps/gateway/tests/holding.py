@@ -16,7 +16,7 @@ from apps.exceptions.services import resolutions
 from apps.exceptions.services.escalation_settings import configure_escalations
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
-from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually, rpc
+from apps.gateway.tests.conftest import Caller, FakeUpstream, Settling, Tenant, events_of, eventually, rpc
 
 LIMITS = Limits(call_seconds=5.0, hold_seconds=20.0, hold_poll_seconds=0.02, hold_pulse_seconds=0.02)
 TEXT = "@everyone look"
@@ -93,6 +93,6 @@ async def served(room: Room, limits: Limits) -> AsyncIterator[Caller]:
     """A caller at a gateway of its own."""
     async with (
         Gateway(limits) as running,
-        httpx.AsyncClient(transport=httpx.ASGITransport(running), timeout=20) as client,
+        httpx.AsyncClient(transport=Settling(running), timeout=20) as client,
     ):
         yield Caller(client, room.tenant.host, room.token, room.server)

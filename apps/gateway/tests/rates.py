@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
-from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant
+from apps.gateway.tests.conftest import Caller, FakeUpstream, Settling, Tenant
 from apps.policies.services import limits
 
 Configure = Callable[..., Awaitable[None]]
@@ -45,8 +45,8 @@ async def pair() -> AsyncIterator[Pair]:
     async with (
         Gateway(given) as one,
         Gateway(given) as two,
-        httpx.AsyncClient(transport=httpx.ASGITransport(one), timeout=20) as to_one,
-        httpx.AsyncClient(transport=httpx.ASGITransport(two), timeout=20) as to_two,
+        httpx.AsyncClient(transport=Settling(one), timeout=20) as to_one,
+        httpx.AsyncClient(transport=Settling(two), timeout=20) as to_two,
     ):
         yield lambda tenant, token: (Caller(to_one, tenant.host, token), Caller(to_two, tenant.host, token))
 
