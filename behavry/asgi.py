@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 
 from channels.routing import URLRouter
 from django.core.asgi import get_asgi_application
+from django.core.signals import request_finished
+from django.db import connections
 
 Scope: TypeAlias = dict[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[dict[str, Any]]]
@@ -24,6 +26,17 @@ from apps.tenants.middleware import OPEN_PATHS  # noqa: E402
 
 _gateway = Gateway()
 _websocket = URLRouter(websocket_urlpatterns)  # consumers authenticate themselves, in the tenant they name
+
+
+def close_connections(**_signal: object) -> None:
+    """A request has a thread of its own here, which ends with it: a connection kept for the next one would stay open
+    until the garbage collector comes by, and a hundred requests would leave none for anybody."""
+    for connection in connections.all(initialized_only=True):
+        if not connection.in_atomic_block:  # else a test's, which goes on
+            connection.close()
+
+
+request_finished.connect(close_connections, dispatch_uid="behavry.asgi.close_connections")
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

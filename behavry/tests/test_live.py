@@ -51,6 +51,21 @@ def test_the_gateway_alone_says_whether_it_is_ready_and_serves_nothing_else(serv
     assert httpx.get(f"http://127.0.0.1:{port}/admin/").status_code in {404, 421}
 
 
+def test_requests_leave_no_connections_behind(serve: Callable[[str], int], fresh_tenant: Callable[[], str]) -> None:
+    host = {"Host": f"{fresh_tenant().removeprefix('t_')}.test"}
+    address = f"http://127.0.0.1:{serve('application')}/.well-known/jwks.json"
+    before = _connections()
+    with httpx.Client(headers=host) as client:
+        assert {client.get(address).status_code for _ in range(40)} == {200}
+    assert _connections() - before < 10
+
+
+def _connections() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return int(cursor.fetchone()[0])
+
+
 def test_an_entry_reaches_both_feeds_within_seconds(
     serve: Callable[[str], int], fresh_tenant: Callable[[], str], person: Callable[..., User]
 ) -> None:
