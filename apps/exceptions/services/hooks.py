@@ -90,7 +90,7 @@ def rotate_hook_secret(hook_id: UUID, *, actor: str) -> NewHook:
 @transaction.atomic
 def remove_hook(hook_id: UUID, *, actor: str) -> None:
     """With all its deliveries; what was not sent yet never will be."""
-    hook = _locked(hook_id)
+    hook = _locked(hook_id, alone=True)
     facts = _facts(hook)
     hook.delete()
     audit.record(EventKind.NOTIFICATION_HOOK_REMOVED, actor=actor, extra=facts)
@@ -114,7 +114,7 @@ def enqueue(kind: str, *bodies: dict[str, JSON]) -> int:
         return 0
     if kind not in KINDS:
         raise ValueError(f"{kind} is not a kind that hooks are told of")
-    wanted = [hook for hook in NotificationHook.objects.filter(enabled=True) if not hook.kinds or kind in hook.kinds]
+    wanted = [hook for hook in _staying() if not hook.kinds or kind in hook.kinds]
     now = timezone.now()
     rows = [
         Delivery(hook=hook, kind=kind, body=body, created_at=now, next_attempt_at=now)
@@ -130,8 +130,16 @@ def secret_of(hook: NotificationHook) -> bytes:
     return unseal(bytes(hook.secret), context=_context(hook))
 
 
-def _locked(hook_id: UUID) -> NotificationHook:
-    hook = NotificationHook.objects.select_for_update(no_key=True).filter(pk=hook_id).first()
+def _staying() -> list[NotificationHook]:
+    """The enabled hooks; none of them is removed before the caller's transaction ends. The database checks at its very
+    end whether a delivery's hook is there, so that a removal in between would undo all of it: a stop, a decision."""
+    query = "SELECT * FROM exceptions_notificationhook WHERE enabled ORDER BY id FOR KEY SHARE"
+    return list(NotificationHook.objects.raw(query))
+
+
+def _locked(hook_id: UUID, *, alone: bool = False) -> NotificationHook:
+    """`alone` waits for those who are just writing deliveries for it, and keeps others from it."""
+    hook = NotificationHook.objects.select_for_update(no_key=not alone).filter(pk=hook_id).first()
     if hook is None:
         raise NotFound("There is no such notification hook.")
     return hook

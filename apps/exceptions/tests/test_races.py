@@ -1,6 +1,7 @@
 """What happens at once, on connections of its own: one word, one use, one row, and a stop that is total."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -191,5 +192,32 @@ def test_it_survives_the_hook_being_removed_while_it_sends(fresh_tenant: Tenants
         lambda: hooks.remove_hook(made.hook.pk, actor="user:ada"),
     )
     assert outcomes == ["done", "done"]
+    with in_tenant(schema):
+        assert not Delivery.objects.exists()
+
+
+def test_it_stops_though_a_hook_is_removed_at_that_very_moment(fresh_tenant: Tenants) -> None:
+    """The delivery is written, its transaction still open, when its hook is removed: the removal waits."""
+    schema = fresh_tenant()
+    with in_tenant(schema):
+        made = hooks.create_hook(name="pager", url="http://127.0.0.1:9/", actor="user:ada")
+    told = threading.Event()
+
+    def stop() -> None:
+        with transaction.atomic():
+            hooks.enqueue("kill_switch.engaged", {"n": 1})
+            told.set()
+            for _ in range(500):
+                if _somebody_waits():
+                    break
+                time.sleep(0.01)
+            audit.record(EventKind.KILL_SWITCH_ENGAGED, actor="user:root")
+
+    def remove() -> None:
+        told.wait(20)
+        hooks.remove_hook(made.hook.pk, actor="user:ada")
+
+    assert at_once(schema, stop, remove) == ["done", "done"]
+    assert len(entries(schema, EventKind.KILL_SWITCH_ENGAGED)) == 1
     with in_tenant(schema):
         assert not Delivery.objects.exists()
