@@ -19,7 +19,7 @@ os.environ.setdefault("BEHAVRY_LOG_LEVEL", "ERROR")  # log lines go to stdout to
 django.setup()
 
 # Models need Django's app registry first.
-from bench import appends, calls, killswitch, replay, rulebook60, scanning, tenants  # noqa: E402
+from bench import appends, calls, inbound_scorecard, killswitch, replay, rulebook60, scanning, tenants  # noqa: E402
 
 Figures = dict[str, Any]
 
@@ -43,6 +43,15 @@ BARS = (
     Bar("policy_us", "decision, 60 rules in 12 modules, p50", "≤ 60 µs", lambda f: f["policy_us"] <= 60),
     Bar("regocpp_us", "the same in rego-cpp", "≥ 15 ×", lambda f: f["regocpp_us"] >= 15 * f["policy_us"]),
     Bar("dlp_10kb_us", "DLP over 10 KB of clean JSON", "≤ 150 µs", lambda f: f["dlp_10kb_us"] <= 150),
+    Bar(
+        "inbound_wrapped", "injections with a tell-tale wrapper found", "≥ 0.95", lambda f: f["inbound_wrapped"] >= 0.95
+    ),
+    Bar("inbound_plain", "plain requests found that stand in data", "≥ 0.60", lambda f: f["inbound_plain"] >= 0.60),
+    Bar("inbound_benign", "false alarms, tool outputs and read-mes", "≤ 0.01", lambda f: f["inbound_benign"] <= 0.01),
+    Bar("inbound_hard", "false alarms, hard harmless texts", "≤ 0.05", lambda f: f["inbound_hard"] <= 0.05),
+    Bar("inbound_10kb_ms", "inbound scan of 10 KB, clean", "≤ 2 ms", lambda f: f["inbound_10kb_ms"] <= 2),
+    Bar("inbound_dirty_ms", "inbound scan of 10 KB, dirty", "≤ 6 ms", lambda f: f["inbound_dirty_ms"] <= 6),
+    Bar("inbound_1mb_ms", "inbound scan of 1 MB", "≤ 150 ms", lambda f: f["inbound_1mb_ms"] <= 150),
     Bar("appends_per_s", "durable log appends/s at concurrency 64", "≥ 10,000", lambda f: f["appends_per_s"] >= 10_000),
     Bar("appends_with_input_per_s", "the same, each with a masked input of 1 KB", "", lambda f: True),
     Bar("rss_mb", "resident memory after the long run", "≤ 200 MB", lambda f: f["rss_mb"] <= 200),
@@ -65,7 +74,7 @@ BARS = (
 )
 
 
-NAMES = ("decisions", "scanning", "appends", "tenants", "killswitch", "replay", "calls")
+NAMES = ("decisions", "scanning", "inbound", "appends", "tenants", "killswitch", "replay", "calls")
 
 
 def main() -> int:
@@ -93,6 +102,7 @@ def main() -> int:
 def _measures(memory_calls: int, trials: int) -> Iterable[tuple[str, Callable[[], Figures]]]:
     yield "decisions", rulebook60.measure
     yield "scanning", scanning.measure
+    yield "inbound", inbound_scorecard.measure
     yield "tenants", tenants.measure
     yield "replay", replay.measure
     yield "appends", appends.measure

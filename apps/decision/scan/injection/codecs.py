@@ -45,7 +45,7 @@ def readable(raw: bytes) -> str:
     if _CONTROL.search(text):
         return ""
     letters = sum(map(len, _WORDS.findall(text)))
-    worded = " " in text or "\u3000" < max(text, default="") or _BASE64.fullmatch(text) is not None
+    worded = " " in text or max(text, default="") > "\u3000" or _BASE64.fullmatch(text) is not None
     return text if worded and letters * 2 >= len(text) else ""
 
 

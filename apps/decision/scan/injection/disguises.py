@@ -11,6 +11,7 @@ from apps.decision.scan.injection.codecs import Piece
 from apps.decision.scan.injection.shapes import Shape, shapes_of
 from apps.decision.scan.injection.views import DEPTH, View, folded, joined, rewritten, translated
 
+_PLUS: dict[int, int | str] = {43: " "}
 _INLINE = "b|i|u|s|em|strong|span|font|a|wbr|mark|small|sub|sup|tt|code|ins|del|abbr|bdi|bdo|label|big"
 # One set of characters first, so that the search runs from one of them to the next.
 _MARKUP = re.compile(
@@ -64,11 +65,11 @@ def _readings(surface: View, seen: set[int]) -> Iterator[View]:
     if Shape.LEET in seen or drawn is not None or (not surface.text.isascii() and folding.MIXED.search(surface.text)):
         for view in (surface, drawn):
             if view is not None:
-                yield translated(view, folding.LOOKALIKES | folding.LEET, "lookalikes")
+                yield translated(view, folding.SEEMING, "lookalikes")
     if Shape.ROT13 in seen:
         yield translated(surface, folding.ROT13, "rot13")
     if Shape.PLUSES in seen:
-        yield translated(surface, {43: " "}, "url")
+        yield translated(surface, _PLUS, "url")
 
 
 def _decoded(text: str, depth: int, seen: set[int]) -> Iterator[View]:

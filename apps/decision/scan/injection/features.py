@@ -4,6 +4,8 @@ The numbers are hashes, so there is no vocabulary to ship; the ideas stand for m
 from one wording holds for others.
 """
 
+# ruff: noqa: E501 - tables are read by rows
+
 import re
 from collections.abc import Iterator
 from zlib import crc32
@@ -20,6 +22,10 @@ _TOKEN = re.compile(
     r"|(?P<number>\d[\w.,:-]*|#\d+)"
     r"|(?P<quote>[\"'`])"
 )
+# Most sentences have nothing but words in them.
+_RICH = re.compile(r"[@/$£€¥\d]|www\.|\.[a-z]{2,4}\b")
+_CODE = re.compile(r"[=;{}]|\w\(|->|::|\$[a-z_]|\w\.\w+\(|&&")
+_SIMPLE = re.compile(r"[^\W\d_]+(?:[-_][\w-]+)+|[^\W\d_]+(?:'[a-z]{1,3})?")
 _MINE = frozenset(("my", "mine", "me", "mein", "meine", "meinen", "meinem", "meiner", "mon", "ma", "mes", "mi", "mis", "minha", "meu", "meus", "minhas", "мои", "моего", "мою", "моеи", "моих", "моя"))  # fmt: skip
 _PRIVATE = frozenset(
     [
@@ -84,27 +90,30 @@ _LONGEST = 64  # tokens of a sentence that are looked at
 def seen_in(sentence: Sentence) -> tuple[list[str], list[str]]:
     """The words, entities by their kind, and the names of the ideas."""
     words: list[str] = []
-    verbs: list[tuple[str, int]] = []
     kinds: set[str] = set()
-    for match in _TOKEN.finditer(sentence.text):
-        kind = match.lastgroup or ""
-        if len(words) >= _LONGEST:
-            break
-        if kind == "word":
-            word = match[0]
-            for name in _CLASS.get(word, ()):
-                verbs.append((name, len(words)))
-            words.append(word)
-        elif kind == "quote":
+    text = sentence.text
+    if _RICH.search(text):
+        for match in _TOKEN.finditer(text):
+            kind = match.lastgroup or ""
+            if kind == "word":
+                words.append(match[0])
+            elif kind == "quote":
+                kinds.add("quote")
+            else:
+                words.append(f"<{kind}>")
+                if kind != "name":
+                    kinds.add(kind)
+    else:
+        words = ["<name>" if "-" in word or "_" in word else word for word in _SIMPLE.findall(text)]
+        if '"' in text or "'" in text or "`" in text:
             kinds.add("quote")
-        elif kind == "name":
-            words.append("<name>")
-        else:
-            kinds.add(kind)
-            words.append(f"<{kind}>")
+    del words[_LONGEST:]
+    verbs = [(name, at) for at, word in enumerate(words) if word in _CLASS for name in _CLASS[word]]
     ideas = list(_ideas(words, verbs, kinds))
     if len(words) > 2:
         ideas.append(f"^ {words[0]} {words[1]}")
+    if _CODE.search(text):
+        ideas.append("#code")
     lead = _LEAD.search(sentence.lead)
     if lead is not None:
         ideas.append(f"lead:{lead.lastgroup}")

@@ -1,7 +1,7 @@
 """The shape under a text's clothes: one table from each character to what it stands for.
 
-Each character is folded by itself (compatibility form, no diacritics on Latin letters, lower case, nothing for invisible
-ones), so the work is linear, nothing is ever refused, and the way back is counting.
+Each character is folded by itself (compatibility form, no diacritics on Latin letters, lower case, nothing for what is
+invisible), so the work is linear, nothing is ever refused, and the way back is counting.
 """
 
 import re
@@ -86,7 +86,8 @@ _PAIRS = (
     "οo αa εe ιi κk νv ρp τt υu χx ωw σo ηn γy ϲc ϳj βb μu "
     "ցg հh ոn սu օo քp յj ʀr ɴn ɪi ʏy ɢg ᴏo ᴠv ᴡw ᴢz ᴀa ᴇe ɛe ɑa"
 )
-LOOKALIKES = {ord(pair[0]): pair[1] for pair in _PAIRS.split()}
+LOOKALIKES: dict[int, int | str] = {ord(pair[0]): pair[1] for pair in _PAIRS.split()}
 LEET = str.maketrans("013457@$!|", "oieastasil")
+SEEMING: dict[int, int | str] = {**LOOKALIKES, **LEET}
 MIXED = re.compile(r"[a-z][\u0370-\u058f\u0250-\u02af\u1d00-\u1d2b]|[\u0370-\u058f\u0250-\u02af\u1d00-\u1d2b][a-z]")
-ROT13 = str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm")
+ROT13: dict[int, int | str] = dict(str.maketrans("abcdefghijklmnopqrstuvwxyz", "nopqrstuvwxyzabcdefghijklm"))

@@ -2,8 +2,9 @@
 
 An expression is a row of elements with blanks between them; between two elements any gap of blanks and marks may stand.
 `{name}` is one phrase of a concept, `~3` up to three words of any kind, `?{name}` an element that may be missing,
-`(a|b c)` alternatives, `word*` a word with any ending, `^` a beginning (of a line, a sentence, a quotation, a field),
-`/…/` a plain RE2 expression over the folded text, with no gap in front of it. Folded means lower case, without diacritics on Latin letters.
+`(a|b c)` alternatives, `word*` a word with any ending, `^` a beginning (of a line, a sentence, a quotation …),
+`/…/` a plain RE2 expression over the folded text, with no gap in front of it. Folded means lower case, without
+diacritics on Latin letters.
 """
 
 import re
@@ -68,21 +69,21 @@ def expression(written: str, concepts: Concepts) -> str:
     """The RE2 expression of a row of elements."""
     parts: list[str] = []
     joined = False  # whether a gap is due before the next element
-    for token in _TOKEN.findall(written):  # noqa: S105 - no secret
-        if token == "^":
+    for element in _TOKEN.findall(written):
+        if element == "^":
             parts.append(BEGINNING)
             joined = False
-        elif token.startswith("~"):
+        elif element.startswith("~"):
             # The words before their gaps, so that none of them may be missing altogether.
-            parts.append((GAP if joined else "") + rf"(?:{LETTERS}+{GAP}){{0,{token[1:]}}}")
+            parts.append((GAP if joined else "") + rf"(?:{LETTERS}+{GAP}){{0,{element[1:]}}}")
             joined = False
-        elif token.startswith("?"):
-            inner = _element(token[1:], concepts)
+        elif element.startswith("?"):
+            inner = _element(element[1:], concepts)
             parts.append((GAP if joined else "") + f"(?:{inner}{GAP})?")
             joined = False
         else:
-            bare = token.startswith("/")  # brings its own gap
-            parts.append((GAP if joined and not bare else "") + _element(token, concepts))
+            bare = element.startswith("/")  # brings its own gap
+            parts.append((GAP if joined and not bare else "") + _element(element, concepts))
             joined = True
     # Whole words at both ends where they are ASCII; elsewhere RE2 over bytes knows no boundaries.
     start = r"(?:\b|_)" if parts and not written.startswith(("/", "^")) and "\\x" not in parts[0] else ""
@@ -92,21 +93,23 @@ def expression(written: str, concepts: Concepts) -> str:
 
 def needs(written: str, concepts: Concepts) -> tuple[str, ...]:
     """What a text must hold for the expression to match: its elements, without their order and distance."""
-    return tuple(dict.fromkeys(_element(token, concepts) for token in _TOKEN.findall(written) if token[0] not in "^~?"))
+    return tuple(
+        dict.fromkeys(_element(element, concepts) for element in _TOKEN.findall(written) if element[0] not in "^~?")
+    )
 
 
 def unspaced(written: str, concepts: Concepts) -> str:
     """The same for scripts that write no blanks: elements follow each other, `~9` is up to nine characters."""
     parts: list[str] = []
-    for token in _TOKEN.findall(written):  # noqa: S105 - no secret
-        if token == "^":
+    for element in _TOKEN.findall(written):
+        if element == "^":
             parts.append(BEGINNING)
-        elif token.startswith("~"):
-            parts.append(rf"(?:[\xc0-\xff][\x80-\xbf]+|[ -\-/-~]){{0,{token[1:]}}}?")
-        elif token.startswith("?"):
-            parts.append(f"(?:{_element(token[1:], concepts)})?{LOOSE}")
+        elif element.startswith("~"):
+            parts.append(rf"(?:[\xc0-\xff][\x80-\xbf]+|[ -\-/-~]){{0,{element[1:]}}}?")
+        elif element.startswith("?"):
+            parts.append(f"(?:{_element(element[1:], concepts)})?{LOOSE}")
         else:
-            parts.append(_element(token, concepts) + LOOSE)
+            parts.append(_element(element, concepts) + LOOSE)
     return "".join(parts)
 
 

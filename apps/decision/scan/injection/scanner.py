@@ -16,7 +16,7 @@ from apps.decision.scan.injection.views import View
 from apps.decision.types import Severity
 
 STATISTICAL = "statistical"
-LIKELY, SUSPICIOUS = 0.75, 0.6
+LIKELY, SUSPICIOUS = 0.72, 0.6
 _DOUBT, _FEW = 0.5, 6
 # Readings of what another view holds already.
 _READINGS = frozenset(("markup", "letters", "lookalikes", "rot13", "url"))
@@ -63,7 +63,8 @@ def _requests(view: View, scorer: Scorer) -> Iterator[Injection]:
         severity = Severity.HIGH if chance >= LIKELY and not quoted else Severity.MEDIUM
         start, end = view.back(place.start, place.end)
         kind = InjectionClass.ENCODED_PAYLOAD if view.via else InjectionClass.IMPERATIVE_COMMAND
-        yield Injection(kind, STATISTICAL, severity, start, end, view.via, scorer.words(sentence), quoted, chance)
+        words = scorer.words(sentence) if severity is Severity.HIGH else ()
+        yield Injection(kind, STATISTICAL, severity, start, end, view.via, words, quoted, chance)
 
 
 def _injections(view: View, rule: Rule, place: Place, severity: Severity) -> Iterator[Injection]:

@@ -6,7 +6,7 @@ characters that decoding may produce.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -115,7 +115,7 @@ def rewritten(view: View, pattern: re.Pattern[str], put: Callable[[re.Match[str]
     return View("".join(parts), _Edited(view.back, after, before), _via(view.via, via))
 
 
-def translated(view: View, table: dict[int, str], via: str) -> View:
+def translated(view: View, table: Mapping[int, int | str], via: str) -> View:
     """One character for one: the way back stays."""
     return View(view.text.translate(table), view.back, _via(view.via, via))
 

@@ -127,7 +127,7 @@ RULES: tuple[Rule, ...] = (
         "hide_from_user",
         "(do not|don't|dont|never|must not|avoid|refrain from|no need to) ~1 (tell|telling|mention|mentioning|inform|informing|notify|notifying|alert|alerting|reveal|revealing"
         "|disclose|disclosing|show|showing|warn|warning|let|letting|report|reporting|say|explain|explaining|acknowledge|bring up|discuss|ask|asking) ~6"
-        " (the user|user|your user|the human|human user|users|the end user|the owner|the operator|your operator|to anyone)",
+        " (the user|user|your user|the human|human user|users|the end user|the owner|the operator|your operator)",
         check=as_order,
         hits=("Do not mention this to the user.", "Never tell the user about this step"),
         misses=("The app can update itself without notifying the user.", "Do not show the spinner."),

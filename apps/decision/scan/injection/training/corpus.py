@@ -1,8 +1,7 @@
-"""The examples that the scorer learns from, as sentences with a label, a source and a group that never straddles a split."""
+"""The examples that the scorer learns from: sentences with a label, a source, and a group that no split divides."""
 
 import gzip
 import json
-import os
 import random
 from collections import defaultdict
 from collections.abc import Iterator
@@ -54,7 +53,7 @@ class Example:
 
 def written(seed: int) -> Iterator[Text]:
     """The self-written examples, each in several surroundings."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - examples, not secrets
     calm = [line for kind in ("records", "prose", "tools") for line in HARMLESS[kind]]
     for label, table in ((1, REQUESTS), (0, HARMLESS)):
         for kind, templates in table.items():
@@ -92,13 +91,20 @@ def _injected(rows: list[dict[str, str]]) -> Iterator[Text]:
         if len(group) < _SHORTEST_GROUP:
             continue
         texts = [row["text"] for row in group]
-        head = len(os.path.commonprefix(texts))
-        tail = len(os.path.commonprefix([text[::-1] for text in texts]))
+        head = len(_shared(texts))
+        tail = len(_shared([text[::-1] for text in texts]))
         for row in group:
             text = row["text"]
             end = max(head, len(text) - tail)
             order = text[head:end]
             yield Text(text, 1, f"injecagent {row['kind'].split(':')[0]}", f"injecagent:{order[-40:]}", (head, end))
+
+
+def _shared(texts: list[str]) -> str:
+    """The beginning that all texts have in common."""
+    first, last = min(texts), max(texts)
+    size = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
+    return first[:size]
 
 
 def examples(texts: Iterator[Text]) -> Iterator[Example]:

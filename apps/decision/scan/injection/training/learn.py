@@ -1,7 +1,7 @@
 """`python -m apps.decision.scan.injection.training.learn DATA [--out FILE] [--check]`: makes the scorer's weights.
 
-DATA is the development file that docs/inbound.md describes. Plain stochastic gradient descent with a fixed seed; the
-same data give the same bytes. With `--check` nothing is written, and what is learned from some sources is tried on others.
+DATA is the development file that docs/inbound.md describes. Plain stochastic gradient descent with a fixed seed: the
+same data give the same bytes. With `--check` nothing is written; what is learned from some sources is tried on others.
 """
 
 import argparse
@@ -25,8 +25,8 @@ THRESHOLD = 0.5
 
 
 def learn(rows: Sequence[Example], seed: int = SEED) -> Scorer:
-    """AdaGrad on the logistic loss; both labels weigh the same in sum, each group at most like a handful of sentences."""
-    dice = random.Random(seed)
+    """AdaGrad on the logistic loss. Both labels weigh much the same in sum; a group weighs a handful of sentences."""
+    dice = random.Random(seed)  # noqa: S311 - examples, not secrets
     sizes: dict[tuple[str, int], int] = {}
     for row in rows:
         sizes[row.group, row.label] = sizes.get((row.group, row.label), 0) + 1

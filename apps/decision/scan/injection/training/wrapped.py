@@ -3,8 +3,6 @@
 They were written apart from the rules, from what such texts try to achieve, and not changed when a rule missed one.
 """
 
-# ruff: noqa: E501 - examples are read by rows
-
 import random
 from collections.abc import Iterator
 
@@ -49,7 +47,7 @@ _WRAPPINGS = (
 
 def wrapped(seed: int) -> Iterator[Text]:
     """Each wrapping around a few requests in a few surroundings."""
-    dice = random.Random(seed)
+    dice = random.Random(seed)  # noqa: S311 - examples, not secrets
     requests = [line for kind in ("mail", "bank", "files", "code", "answers") for line in REQUESTS[kind]]
     for number, wrapping in enumerate(_WRAPPINGS):
         for _ in range(6):
