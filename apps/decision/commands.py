@@ -51,11 +51,14 @@ def _deleted(words: list[str]) -> Iterator[str]:
     if first is None:
         return
     starts = range(len(words)) if names[first] in _WRAPPERS else (first,)
+    # Looked for once: a line of nothing but `find` would be read again for each of its words.
+    last = max((at for at, name in enumerate(names) if name in _DELETERS), default=-1)
+    deletes = "-delete" in words
     for at in starts:
         if names[at] in _DELETERS:
             yield from (word for word in words[at + 1 :] if _given(word))
             return
-        if names[at] == "find" and ("-delete" in words or _DELETERS & set(names[at + 1 :])):
+        if names[at] == "find" and (deletes or last > at):
             for word in words[at + 1 :]:
                 if word.startswith("-"):
                     break

@@ -46,7 +46,7 @@ _COMMON: Final = {
     Part.TIMES: "repeat times copies iterations repetitions",
     Part.LIMIT: "limit max maxitems maxcount maxresults top batchsize pagesize perpage",
     Part.ALL: "all deleteall selectall removeall everything includeall",
-    Part.VERB: "op operation action verb mode method type subcommand",
+    Part.VERB: "op operation action verb mode method type subcommand tool toolname",
     Part.ITEM: "items ids batch batches operations ops requests entries files paths",
     Part.ROW: "rows values records data table",
     Part.DETAIL: """
@@ -68,7 +68,7 @@ _PATHS: Final = """
 _MOVES: Final = "source sources target targets destination destinations dest src dst from to location root cwd"
 _PEOPLE: Final = """
     to cc bcc recipient recipients torecipients ccrecipients bccrecipients emails emailaddress emailaddresses
-    attendees invitees sendto mailto
+    attendees invitees sendto mailto toaddress toaddresses ccaddresses bccaddresses recipientlist receiver receivers
 """
 
 

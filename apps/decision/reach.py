@@ -17,6 +17,7 @@ DEEPEST: Final = 48
 MOST_VALUES: Final = 20_000
 MOST_PATHS: Final = 1_000
 LONGEST: Final = 4_096
+MOST_OF_LINES: Final = 16 * LONGEST  # characters of command lines, all together
 EVERYTHING: Final = 1_000_000_000
 _ABSOLUTE: Final = re.compile(r"[/~\\]|file:|[A-Za-z]:[/\\]|%2[fF]|\$\{?HOME|%USERPROFILE%", re.ASCII)
 _WORD: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -45,7 +46,10 @@ def reach_of(kind: str, arguments: JSON, *, limits: bool = True) -> Reach:
 class _Walk:
     """One pass over the arguments."""
 
-    __slots__ = ("deletes", "kind", "limits", "names", "pack", "paths", "people", "raw", "room", "unread", "whole")
+    __slots__ = (
+        "deleted", "deletes", "kind", "limits", "lines", "names", "pack", "paths", "people", "raw", "room", "unread",
+        "whole",
+    )  # fmt: skip
 
     def __init__(self, kind: str, limits: bool, whole: str) -> None:
         self.kind, self.limits, self.whole = kind, limits, whole
@@ -55,7 +59,9 @@ class _Walk:
         self.deletes: dict[str, None] = {}
         self.people: set[str] = set()
         self.raw: set[str] = set()
+        self.deleted: set[str] = set()  # of the raw ones
         self.room = MOST_VALUES
+        self.lines = MOST_OF_LINES
         self.unread = False
 
     def reach(self, items: int) -> Reach:
@@ -91,6 +97,8 @@ class _Walk:
                 if (known is Part.VERB or known is Part.COMMAND) and _deletes(one, known):
                     deleting = True
             parts.append((known, one))
+        if "arguments" in value and _deletes(value.get("name"), Part.VERB):  # a call in a batch of calls
+            deleting = True
         if part is Part.PATH and parts and not known_ones:
             return self.by_name(value, room, deleting)
         items = least = 0
@@ -117,7 +125,7 @@ class _Walk:
             return least, min(times * max(1, _number(value)), EVERYTHING)
         if part is Part.COUNT or (part is Part.LIMIT and self.limits):
             return max(least, _number(value)), times
-        return EVERYTHING if part is Part.ALL and value is True and self.limits else least, times
+        return EVERYTHING if part is Part.ALL and self.limits and _true(value) else least, times
 
     def by_name(self, value: dict[str, JSON], room: int, deleting: bool) -> int:
         """Things by their names: `{"files": {"a.txt": …}}`."""
@@ -140,25 +148,25 @@ class _Walk:
         return items
 
     def text(self, text: str, part: Part | None, room: int, deleting: bool) -> int:
-        if part is Part.PATH or part is Part.ITEM or part is Part.ROW:
-            if text[:1] in ("[", "{") and (inside := _parsed(text)) is not None:
-                return self.value(inside, part, room - 1, deleting)
-            if part is Part.PATH or (self.pack.guess and _ABSOLUTE.match(text)):
-                self.path(text, deleting)
-            if part is Part.ITEM and text.lower() in ("*", "%", "all"):
-                return EVERYTHING
-        elif part is Part.COMMAND:
+        if part is Part.PROSE:
+            return 0
+        if part is Part.COMMAND:
             self.command(text)
-        elif self.pack.guess and part is not Part.PROSE and _ABSOLUTE.match(text) and "\n" not in text:
+            return 0
+        if (inside := _parsed(text)) is not None:
+            return self.value(inside, part, room - 1, deleting)
+        if part is Part.PATH or (self.pack.guess and _absolute(text)):
             self.path(text, deleting)
-        return 0
+        return EVERYTHING if part is Part.ITEM and text.strip().lower() in ("*", "%", "all") else 0
 
     def path(self, text: str, deleting: bool) -> None:
-        if not text:
+        if not text or (text in self.raw and (not deleting or text in self.deleted)):
             return
         if len(text) > LONGEST or len(self.raw) >= MOST_PATHS:
             raise UnreadableError
         self.raw.add(text)
+        if deleting:
+            self.deleted.add(text)
         if self.whole:
             text = f"{self.whole}/{text}"
         found = list(readings(text, addresses=self.pack.addresses))
@@ -179,7 +187,8 @@ class _Walk:
                 self.names[name] = None
 
     def command(self, line: str) -> None:
-        if len(line) > 16 * LONGEST:
+        self.lines -= len(line)
+        if self.lines < 0:
             raise UnreadableError
         said = commands.read(line)
         for path in said.paths:
@@ -204,17 +213,29 @@ def _deletes(value: JSON, part: Part) -> bool:
 
 def _number(value: JSON) -> int:
     if isinstance(value, str):
-        text = value.strip()
-        if not text.isdecimal():
+        try:
+            value = float(value[:LONGEST])
+        except ValueError:
             return 0
-        return int(text) if len(text) < 10 else EVERYTHING
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return 0
     return int(min(max(value, 0), EVERYTHING)) if value == value else 0
 
 
+def _true(value: JSON) -> bool:
+    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in ("true", "yes", "1"))
+
+
+def _absolute(text: str) -> bool:
+    """Whether a text begins as a path from a root does, whatever is not seen before that. Lines are no path."""
+    start = next(decoded(text.lstrip()[:32])).lstrip()
+    return _ABSOLUTE.match(start) is not None and "\n" not in text.strip()
+
+
 def _parsed(text: str) -> JSON:
     """What a text holds that is a document itself; None when it is none."""
+    if text.lstrip()[:1] not in ("[", "{"):
+        return None
     try:
         return orjson.loads(text)
     except ValueError:

@@ -59,5 +59,7 @@ def _of_line(line: str) -> Iterable[str]:
     if "\\" in text or text.count('"') % 2 or ("@" not in bare and "@" in text):
         bare = text  # where quotes end is anybody's guess, so everybody counts
     addresses = {word.removeprefix("mailto:") for word in _WORDS.split(bare) if "@" in word}
+    for word in [one for one in addresses if one.count("@") > 1]:  # kept apart by something that is unknown here
+        addresses.update(f"{word} {number}" for number in range(1, word.count("@")))
     others = {part.strip() for part in _BETWEEN.split(bare) if "@" not in part}
     return addresses | {part for part in others if part}

@@ -26,6 +26,7 @@ _NAMED: Final = {
     "prompts/get": "name",
     "resources/read": "uri",
 }
+MAX_SUBSCRIPTIONS: Final = 100  # resources in one message: policy is asked about each
 MAX_DEPTH: Final = 64
 MAX_ID_LENGTH: Final = 256
 MAX_METHOD_LENGTH: Final = 128
@@ -125,6 +126,8 @@ def message_of(value: JSON) -> Message:
         named = _NAMED.get(method)
         if named is not None:
             _check_shape(params, named, id)
+        elif method == "subscriptions/listen":
+            _check_subscriptions(params, id)
         return Message(id, method, params)
     if ("result" in value) == ("error" in value):
         raise ProtocolError(INVALID_REQUEST, "Not a JSON-RPC 2.0 message", id=id)
@@ -142,6 +145,18 @@ def _check_shape(params: dict[str, JSON], named: str, id: int | str | None) -> N
         raise ProtocolError(INVALID_PARAMS, f"params.{named} must be a string", id=id)
     if not isinstance(params.get("arguments", {}), (dict, type(None))):
         raise ProtocolError(INVALID_PARAMS, "params.arguments must be an object", id=id)
+
+
+def _check_subscriptions(params: dict[str, JSON], id: int | str | None) -> None:
+    """A list of so many names as policy can be asked about; what is no name would be passed on without a question."""
+    wanted = params.get("notifications")
+    uris = wanted.get("resourceSubscriptions") if isinstance(wanted, dict) else None
+    if uris is None and (wanted is None or isinstance(wanted, dict)):
+        return
+    if not isinstance(uris, list) or not all(isinstance(uri, str) and len(uri) <= MAX_NAME for uri in uris):
+        raise ProtocolError(INVALID_PARAMS, "params.notifications must name resources in a list of strings", id=id)
+    if len(uris) > MAX_SUBSCRIPTIONS:
+        raise ProtocolError(INVALID_PARAMS, f"At most {MAX_SUBSCRIPTIONS} resources in one subscription", id=id)
 
 
 def _id_of(value: dict[str, JSON]) -> int | str | None:

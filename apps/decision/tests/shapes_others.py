@@ -3,6 +3,7 @@
 Expected: "" passes, "shallow" is denied for good, any other words are the rules that ask for a person.
 """
 
+import json
 from typing import Final
 
 from apps.decision.types import JSON, Action
@@ -19,6 +20,8 @@ _at = _DEEP
 for _ in range(60):
     _at.append([])
     _at = _at[0]
+
+_IN_A_STRING: Final = json.dumps({"to": _people(11)})
 
 OTHERS: Final[tuple[tuple[str, str, Action, JSON], ...]] = (
     # ── harmless
@@ -206,4 +209,27 @@ OTHERS: Final[tuple[tuple[str, str, Action, JSON], ...]] = (
     ("bulk+unreadable", "filesystem", _R, {"paths": [f"/srv/{number}" for number in range(1_500)]}),
     ("recipients+unreadable", "email", _S, {"to": _people(12_000)}),
     ("unreadable", "generic", _W, {"items": [0] * 25_000}),
+    # ── documents in strings, and what is written around a path or a number
+    ("config", "filesystem", _W, {"payload": '{"path": "/etc/passwd"}'}),
+    ("config", "filesystem", _W, {"args": ' {"path": "/etc/passwd"}'}),
+    ("config", "filesystem", _W, {"path": ' ["/srv/a", "/etc/b"]'}),
+    ("config", "filesystem", _W, {"other": " /etc/passwd"}),
+    ("config", "filesystem", _W, {"other": "/etc/passwd\n"}),
+    ("config", "filesystem", _W, {"other": "\u200b/etc/passwd"}),
+    ("config", "filesystem", _W, {"other": "\uff0fetc\uff0fpasswd"}),
+    ("", "filesystem", _W, {"content": '{"path": "/etc/passwd"}'}),
+    ("recipients", "email", _S, {"calls": [{"arguments": _IN_A_STRING}]}),
+    ("recipients", "email", _S, {"Destination": {"ToAddresses": _people(11)}}),
+    ("recipients", "email", _S, {"to": "\u3001".join(_people(11))}),
+    ("", "email", _S, {"to": "\u3001".join(_people(10))}),
+    ("bulk", "generic", _W, {"ids": f" {list(range(51))}"}),
+    ("bulk", "generic", _W, {"count": "+51"}),
+    ("bulk", "generic", _W, {"count": "1e3"}),
+    ("bulk", "generic", _W, {"all": "true"}),
+    ("bulk", "generic", _W, {"ids": "all "}),
+    ("shallow", "filesystem", _X, {"calls": [{"tool": "delete_file", "arguments": {"path": "/srv"}}]}),
+    ("shallow", "filesystem", _X, {"calls": [{"name": "delete_file", "arguments": {"path": "/srv"}}]}),
+    ("", "filesystem", _X, {"calls": [{"name": "read_file", "arguments": {"path": "/srv"}}]}),
+    # ── command lines are read up to 64 KB in one call
+    ("unreadable", "shell", _X, {"steps": [{"command": "echo " + "x" * 40_000}, {"command": "echo " + "y" * 40_000}]}),
 )

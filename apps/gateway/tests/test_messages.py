@@ -57,3 +57,20 @@ def test_many_brackets_side_by_side_are_not_depth() -> None:
 def test_a_name_has_a_length() -> None:
     with pytest.raises(ProtocolError, match="longer"):
         parse(dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "a" * 3000}}))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [{"resourceSubscriptions": given} for given in ({"file:///srv/a": {}}, "file:///srv/a", [{"uri": "file:///srv/a"}])]
+    + [{"resourceSubscriptions": ["file:///srv/a"] * 101}, {"resourceSubscriptions": ["a" * 3000]}, ["file:///srv/a"]],
+)
+def test_a_subscription_names_a_handful_of_resources_in_a_list(wanted: Any) -> None:
+    body: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
+    with pytest.raises(ProtocolError):
+        parse(dumps({**body, "params": {"notifications": wanted}}))
+    for fine in (
+        {},
+        {"notifications": {"toolsListChanged": True}},
+        {"notifications": {"resourceSubscriptions": ["a"]}},
+    ):
+        assert parse(dumps({**body, "params": fine}))
