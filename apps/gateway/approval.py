@@ -26,6 +26,9 @@ from apps.tenants.context import in_tenant
 
 STAGE: Final = "approval"
 _APART: Final = frozenset({"_meta", "name", "arguments"})
+# What the protocol and tracing put into `_meta` anew for each attempt; it asks the server for nothing.
+_ENVELOPE: Final = frozenset({"progressToken", "traceparent", "tracestate", "baggage"})
+_RESERVED: Final = "io.modelcontextprotocol/"
 
 
 @dataclass(slots=True)
@@ -70,7 +73,7 @@ class Approvals:
         if held.status == "pending":
             return case.judged(replace(case.decision, escalation=held.id), entry, held, binding)
         if held.status != "approved":
-            return await recorded(self._io, case, refused(case.decision, held), held)
+            return told(await recorded(self._io, case, refused(case.decision, held), held), held)
         decision = _allowed(case.decision, held)
         allowing = case.entry(decision)
 
@@ -115,10 +118,19 @@ def refused(decision: Decision, held: Held) -> Decision:
     return replace(decision, effect=Effect.DENY, reason=reason, policy=policy, stage=STAGE, escalation=held.id)
 
 
+def told(judged: Judged, held: Held) -> Judged:
+    """As the agent is told: that a person denied it, and their note. Who it was is for the log, which has it by now."""
+    if held.status != "denied" or not held.id:
+        return judged
+    reason = "Denied by a person" + (f": {held.note}" if held.note else "")
+    return replace(judged, decision=replace(judged.decision, reason=reason))
+
+
 def _exact(case: Case) -> tuple[Call, JSON]:
     """The call that is approved, and what a person is shown of its arguments.
 
-    A client's answers to the upstream's own questions, and whatever else is sent beside the arguments, are part of it.
+    A client's answers to the upstream's own questions, and whatever else is sent beside the arguments, are part of it:
+    `_meta` too, which servers may act upon, but for what the protocol itself puts there.
     """
     more, masked = _beside(case.message, case.message.params), _beside(case.message, case.clean)
     if not more:
@@ -128,6 +140,12 @@ def _exact(case: Case) -> tuple[Call, JSON]:
 
 
 def _beside(message: Message, params: JSON) -> dict[str, JSON]:
-    if message.method not in ("tools/call", "prompts/get") or not isinstance(params, dict):
+    if not isinstance(params, dict):
         return {}
-    return {key: value for key, value in params.items() if key not in _APART}
+    beside: dict[str, JSON] = {}
+    if message.method in ("tools/call", "prompts/get"):
+        beside = {key: value for key, value in params.items() if key not in _APART}
+    meta = params.get("_meta")
+    if isinstance(meta, dict):
+        meta = {key: one for key, one in meta.items() if key not in _ENVELOPE and not key.startswith(_RESERVED)}
+    return {**beside, "_meta": meta} if meta else beside

@@ -40,6 +40,11 @@ class Request:
         if time.monotonic() > self.fresh_until:
             raise Outdated("The decision is too old to act on", retry_after=1)
 
+    @property
+    def owner(self) -> tuple[str, str]:
+        """The agent, among those of all tenants."""
+        return (self.schema, self.facts.caller.agent.id)
+
     def place(self) -> Place:
         """Which child serves this request, where the backend is a process."""
         return Place(self.schema, self.facts.caller.agent.id, self.facts.server.name, self.session_id)

@@ -165,7 +165,7 @@ class Forwarding:
         known = self._catalog.knows(request.schema, request.facts.server.name, judged.entry.tool_name)
         relay.prompt = known or message.method != "tools/call"
         if message.method == "subscriptions/listen":
-            with self._load.as_stream():
+            with self._load.as_stream(request.owner):
                 request.release()
                 await self._pass_on(request, judged, reply, relay, watch, began)
         else:

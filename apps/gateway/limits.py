@@ -12,6 +12,7 @@ class Limits:
     batch_messages: int = 50
     in_flight: int = 256
     streams: int = 512
+    streams_per_agent: int = 128  # so that no agent takes them all
     allowed_origins: frozenset[str] = frozenset()
     wait_for_outcome: bool = False
     # towards the upstream

@@ -6,12 +6,15 @@ from contextlib import contextmanager
 from apps.decision.errors import RateLimited
 from apps.gateway.limits import Limits
 
+Owner = tuple[str, str]  # schema and agent
+
 
 class Load:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self.calls = 0
         self.streams = 0
+        self._streams_of: dict[Owner, int] = {}
         self.shed = 0
 
     def enter(self) -> None:
@@ -23,22 +26,21 @@ class Load:
     def leave(self) -> None:
         self.calls -= 1
 
-    def enter_stream(self) -> None:
-        """A stream may last for hours; it has a limit of its own."""
-        if self.streams >= self._limits.streams:
+    @contextmanager
+    def as_stream(self, owner: Owner) -> Iterator[None]:
+        """A call that turned out to be a stream gives its place back to the calls while it lasts, which may be hours;
+        streams have limits of their own, over all and for each agent."""
+        mine = self._streams_of.get(owner, 0)
+        if self.streams >= self._limits.streams or mine >= self._limits.streams_per_agent:
             raise RateLimited("Too many streams are open", code="overloaded", retry_after=5)
         self.streams += 1
-
-    def leave_stream(self) -> None:
-        self.streams -= 1
-
-    @contextmanager
-    def as_stream(self) -> Iterator[None]:
-        """A call that turned out to be a stream gives its place back to the calls while it lasts."""
-        self.enter_stream()
+        self._streams_of[owner] = mine + 1
         self.leave()
         try:
             yield
         finally:
-            self.leave_stream()
             self.calls += 1
+            self.streams -= 1
+            self._streams_of[owner] -= 1
+            if not self._streams_of[owner]:
+                del self._streams_of[owner]

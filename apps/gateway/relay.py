@@ -45,7 +45,7 @@ class Relay:
     @contextmanager
     def waiting(self) -> Iterator[None]:
         """While a person is waited for, others may have this call's places. Raises RateLimited when too many wait."""
-        with self._load.as_stream():
+        with self._load.as_stream(self._request.owner):
             self._request.release()
             yield
 

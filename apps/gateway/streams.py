@@ -42,7 +42,7 @@ class Streams:
         if permitted is None:
             return
         request = permitted
-        with self._load.as_stream():
+        with self._load.as_stream(request.owner):
             try:
                 with wire.Watch(request.receive, self._limits.call_seconds) as watch:
                     begun = await self._act(request, what, lambda sure: self._upstreams.listen(sure, last_event_id))
@@ -70,7 +70,8 @@ class Streams:
         permitted = await self._permitted(request, ENDED)
         if permitted is None:
             return
-        ended = await self._act(permitted, ENDED, self._upstreams.end)
+        with self._load.as_stream(request.owner):  # it takes no place among the agent's calls, but an upstream's time
+            ended = await self._act(permitted, ENDED, self._upstreams.end)
         if ended is not None:
             await wire.answer(request.send, ended[1])
 

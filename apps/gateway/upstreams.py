@@ -88,7 +88,7 @@ class Upstreams:
             headers = self._headers(request, None)
             if last_event_id:
                 headers["Last-Event-ID"] = last_event_id
-            return await self.http.listen(server, headers)
+            return await self.http.listen(server, headers, request.sure)
         if not self.stdio.knows(request.place()):
             raise SessionGone("Session not found")
         return await self.stdio.listen(request.place(), server, last_event_id)
@@ -97,7 +97,7 @@ class Upstreams:
         """End the session at both ends; the status for the client."""
         server = request.facts.server
         if server.transport == "http":
-            status = await self.http.end(server, self._headers(request, None))
+            status = await self.http.end(server, self._headers(request, None), request.sure)
             if status == 405:
                 return 405
         else:

@@ -50,6 +50,19 @@ async def test_another_gateway_finds_what_one_that_ended_had_held(room: Room) ->
     assert outcome(await call())["isError"] is False
 
 
+async def test_what_servers_are_told_beside_the_arguments_is_approved_with_them(room: Room, hasty: Caller) -> None:
+    def call(**meta: Any) -> dict[str, Any]:
+        return {"name": "post_message", "arguments": {"text": TEXT}, "_meta": meta}
+
+    await hasty.ask("tools/call", call(channel="#team", progressToken=1))
+    row = room.escalations()[0]
+    assert row.arguments == {"arguments": {"text": TEXT}, "_meta": {"channel": "#team"}}
+    await room.resolve(row, "approve")
+    other = account(await hasty.ask("tools/call", call(channel="#everyone", progressToken=2)))
+    assert (other["status"], other["escalation"] != str(row.id), room.forwarded) == ("pending", True, [])
+    assert outcome(await hasty.ask("tools/call", call(channel="#team", progressToken=3)))["isError"] is False
+
+
 async def test_changed_arguments_need_another_approval(room: Room, hasty: Caller) -> None:
     await hasty.call("post_message", text=TEXT)
     row = room.escalations()[0]

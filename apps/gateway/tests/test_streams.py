@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,9 @@ import pytest
 from aiohttp import web
 
 from apps.agents import services as agents
+from apps.decision.errors import RateLimited
+from apps.gateway.limits import Limits
+from apps.gateway.load import Load
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually, rpc
 from apps.gateway.tests.test_faults import streamed
 
@@ -129,3 +133,22 @@ async def test_an_upstream_that_forgot_the_session_ends_it(
     assert (await caller.call("read_file")).status_code == 404
     upstream.answer = stateful
     assert (await caller.call("read_file")).status_code == 404  # the gateway has forgotten it too
+
+
+def test_one_agent_leaves_streams_for_the_others() -> None:
+    load = Load(Limits(streams=6, streams_per_agent=4))
+    with ExitStack() as open_ones:
+        for _ in range(4):
+            load.enter()
+            open_ones.enter_context(load.as_stream(("t_one", "agent")))
+        with pytest.raises(RateLimited), load.as_stream(("t_one", "agent")):
+            pass
+        for _ in range(2):
+            load.enter()
+            open_ones.enter_context(load.as_stream(("t_two", "agent")))
+        with pytest.raises(RateLimited), load.as_stream(("t_two", "agent")):
+            pass
+        assert (load.calls, load.streams) == (0, 6)
+    assert (load.calls, load.streams) == (6, 0)
+    with load.as_stream(("t_one", "agent")):
+        assert load.streams == 1

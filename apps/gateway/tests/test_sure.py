@@ -18,6 +18,7 @@ from apps.exceptions.services import kill_switch
 from apps.gateway.limits import Limits
 from apps.gateway.messages import Message
 from apps.gateway.tests.conftest import CHILD, Caller, FakeUpstream, Tenant, eventually
+from apps.gateway.transports.base import Reply
 from apps.gateway.transports.child import Child
 from apps.gateway.transports.http import HttpTransport
 from apps.gateway.transports.stdio import Place, StdioTransport
@@ -56,6 +57,23 @@ async def test_nothing_leaves_over_http_when_it_is_too_late(http: HttpTransport,
         with pytest.raises(Outdated):
             await http.post(server, body % number, {}, sure)
     assert [message["id"] for message in upstream.seen] == [1, 3]
+
+
+async def test_no_stream_is_opened_and_no_session_ended_over_http_when_it_is_too_late(
+    http: HttpTransport, upstream: FakeUpstream
+) -> None:
+    server = Server("files", "filesystem", "http", enabled=True, url=upstream.url)
+    for sure in (too_old, certain, too_old, certain):
+        for send in (http.listen, http.end):
+            if sure is certain:
+                found = await send(server, {}, sure)
+                if isinstance(found, Reply):
+                    await found.close()
+                continue
+            with pytest.raises(Outdated):
+                await send(server, {}, sure)
+    assert len(upstream.seen) == 4
+    assert not any("Content-Type" in headers for headers in upstream.headers)
 
 
 async def test_a_message_that_waited_for_its_turn_does_not_leave_when_it_is_too_late(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from apps.gateway.transports.events import EventParser
 SESSION_HEADER: Final = "Mcp-Session-Id"
 _ACCEPT_BOTH: Final = "application/json, text/event-stream"
 _SKIP = (hdrs.USER_AGENT, hdrs.ACCEPT_ENCODING)
+_SKIP_TYPE = (hdrs.CONTENT_TYPE,)  # given where there is content
 
 
 class _Body(aiohttp.BytesPayload):
@@ -80,17 +81,19 @@ class HttpTransport:
             response.close()
             raise
 
-    async def listen(self, server: Server, headers: Mapping[str, str]) -> Reply:
+    async def listen(self, server: Server, headers: Mapping[str, str], sure: Sure) -> Reply:
         """Open the stream of messages that answer nothing, or resume one. Status 405: the upstream has none."""
-        response = await self._request("GET", server, {**server.headers, "Accept": "text/event-stream", **headers})
+        response = await self._request(
+            "GET", server, {**server.headers, "Accept": "text/event-stream", **headers}, _Body(b"", sure)
+        )
         try:
             return await self._read(response, SESSION_HEADER in headers)
         except BaseException:
             response.close()
             raise
 
-    async def end(self, server: Server, headers: Mapping[str, str]) -> int:
-        response = await self._request("DELETE", server, {**server.headers, **headers})
+    async def end(self, server: Server, headers: Mapping[str, str], sure: Sure) -> int:
+        response = await self._request("DELETE", server, {**server.headers, **headers}, _Body(b"", sure))
         response.release()
         return response.status
 
@@ -101,7 +104,12 @@ class HttpTransport:
             raise UpstreamFailed("The gateway is not running", code="not_running")
         try:
             return await self._client.request(
-                verb, self._url(server.url), data=body, headers=headers, allow_redirects=False
+                verb,
+                self._url(server.url),
+                data=body,
+                headers=headers,
+                allow_redirects=False,
+                skip_auto_headers=_SKIP_TYPE,
             )
         except TimeoutError:
             raise UpstreamSlow("The backend did not answer in time") from None
