@@ -69,14 +69,15 @@ async def test_progress_is_reported_to_whoever_asked_for_it(room: Room, caller: 
     assert {note["params"]["progressToken"] for note in notes} == {"p1"}
 
 
-async def test_a_denial_refuses_and_says_who_and_why(room: Room, caller: Caller) -> None:
+async def test_a_denial_refuses_and_says_why_but_tells_the_log_alone_who(room: Room, caller: Caller) -> None:
     calling = asyncio.create_task(caller.call("post_message", text=TEXT))
     row = await room.asked()
     await room.resolve(row, "deny", "not on a Sunday")
     answer = await calling
     told = account(answer)
     assert (told["decision"], told["policy"], told["status"]) == ("deny", "approval", "denied")
-    assert told["reason"] == "Denied by user:ann: not on a Sunday"
+    assert (told["reason"], "ann" in answer.text) == ("Denied by a person: not on a Sunday", False)
+    assert room.tenant.log("call.decision")[-1]["policy_reason"] == "Denied by user:ann: not on a Sunday"
     assert (told["escalation"], room.forwarded) == (str(row.id), [])
     again = account(await caller.call("post_message", text=TEXT))
     assert (again["status"], again["escalation"], len(room.escalations())) == ("denied", str(row.id), 1)
