@@ -1,7 +1,7 @@
 """What an exception would have covered: asked of the log before anybody grants it. Changes nothing."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -27,7 +27,9 @@ from apps.decision.types import (
     Finding,
     Reach,
     Severity,
+    Verdict,
 )
+from apps.exceptions.models import Escalation
 
 MOST: Final = 5_000
 SHOWN: Final = 100
@@ -75,21 +77,37 @@ def preview(*, agent_id: UUID, tool: str, resource: str, mcp_server: str = "", l
     entries = list(rows.order_by("-seq")[:last])
     inputs = dict(DecisionInput.objects.filter(seq__in=[entry.seq for entry in entries]).values_list("seq", "document"))
     kinds = dict(McpServer.objects.values_list("name", "kind"))
+    asked = _asked(entries)
     covered = []
     for entry in entries:
         kept = inputs.get(entry.seq)
         call = _call_of_input(orjson.loads(kept)) if kept else _call_of_entry(entry, kinds.get(entry.mcp_server, ""))
         if exceptions.covers(grant, call):
-            covered.append(Covered(entry, _would(entry), kept is not None))
+            covered.append(Covered(entry, _would(entry, asked.get(_escalation(entry))), kept is not None))
     numbers = {would: sum(one.would is would for one in covered) for would in Would}
     return Preview(len(entries), numbers, covered[:SHOWN])
 
 
-def _would(entry: AuditEntry) -> Would:
+def _asked(entries: Sequence[AuditEntry]) -> dict[str, Escalation]:
+    """What people were asked about these calls, by id."""
+    ids = {_escalation(entry) for entry in entries if entry.stage == "approval"} - {""}
+    return {str(row.pk): row for row in Escalation.objects.filter(pk__in=ids)}
+
+
+def _escalation(entry: AuditEntry) -> str:
+    return str(entry.extra.get("escalation", ""))
+
+
+def _would(entry: AuditEntry, asked: Escalation | None) -> Would:
     if entry.policy_result == Effect.ALLOW:
         return Would.NOTHING
     findings = tuple(_finding(one) for one in entry.dlp_findings)
     decision = Decision(Effect(entry.policy_result), "", entry.policy_id, entry.stage, findings)
+    if entry.stage == "approval":  # an exception is asked before a person is: what counts is why one was to be
+        decision = replace(decision, effect=Effect.ESCALATE, stage="policy")
+        if asked is not None:
+            verdicts = tuple(Verdict(Effect(one["result"]), "", one["policy"]) for one in asked.verdicts)
+            decision = replace(decision, policy=asked.policy_id, verdicts=verdicts)
     return Would.ALLOW if exceptions.softenable(decision) else Would.STAY
 
 

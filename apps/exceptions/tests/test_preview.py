@@ -13,6 +13,8 @@ from apps.decision.reach import reach_of
 from apps.decision.tests.builders import make_call, make_facts
 from apps.exceptions.models import ExceptionGrant
 from apps.exceptions.services.preview import Preview, Would, preview
+from apps.exceptions.tests.asking import hold, make_asked
+from apps.exceptions.tests.asking import make_call as make_held_call
 from apps.exceptions.tests.granting import decided, new_agent
 from apps.tenants.context import in_tenant
 
@@ -58,6 +60,19 @@ def test_it_stays_refused_where_a_critical_secret_was_found(acme: str) -> None:
     }  # fmt: skip
     decided(acme, agent, **DENIED, dlp_findings=(finding,))
     assert look(acme, agent).numbers[Would.STAY] == 1
+
+
+def test_it_says_what_comes_of_a_call_that_a_person_denied(acme: str) -> None:
+    """An exception is looked at before a person is asked, so it lets pass what one has denied or nobody decided."""
+    agent = new_agent(acme)
+    settled: dict[str, Any] = {"policy_result": "deny", "policy_id": "approval", "stage": "approval"}
+    for policies in (["delete.ask"], ["delete.ask", "risk_tier.unknown"]):
+        held = hold(acme, make_asked(acme, make_held_call(tool=policies[-1]), policies=policies))
+        decided(acme, agent, **settled, extra={"escalation": held.id})
+    decided(acme, agent, **settled | {"policy_id": "approval.too_many"})
+    decided(acme, agent, **settled | {"policy_result": "allow"})
+    seen = look(acme, agent)
+    assert [one.would for one in seen.covered] == [Would.NOTHING, Would.ALLOW, Would.STAY, Would.ALLOW]
 
 
 def test_it_judges_by_the_calls_own_input_where_that_was_kept(acme: str) -> None:
