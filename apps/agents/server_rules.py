@@ -56,11 +56,11 @@ def check_url(url: str) -> Complaints:
     if parts.scheme not in {"http", "https"} or not host or port == 0:
         return {"url": "Use an http or https URL with a host."}
     if parts.username is not None or parts.password is not None:
-        return {"url": "Credentials do not belong in a URL; put them into headers, which are stored encrypted."}
+        return {"url": "Credentials do not belong in a URL."}
     if parts.fragment:
         return {"url": "A URL to call has no fragment."}
     if _leads_nowhere_good(host):
-        return {"url": "This address is link-local, multicast or unspecified, and never an MCP server."}
+        return {"url": "This address is link-local, multicast or unspecified: nothing good is there."}
     return {}
 
 

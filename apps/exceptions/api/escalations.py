@@ -20,7 +20,7 @@ from apps.exceptions.services import escalation_settings, resolutions
 from apps.tenants.api import KeysetPage
 from apps.tenants.roles import Role, actor_of, at_least
 
-FILTERS = {"agent": "agent_id", "tool": "tool_name", "server": "mcp_server"}
+FILTERS = {"tool": "tool_name", "server": "mcp_server"}
 # A key that is unique: the time in digits of equal number, then the id.
 _EXPIRY = Concat(
     Func(F("expires_at"), Value("YYYYMMDDHH24MISSUS"), function="to_char", output_field=TextField()),
@@ -105,6 +105,11 @@ class EscalationsView(APIView):
         for name, column in FILTERS.items():
             if text := text_of(request, name):
                 rows = rows.filter(**{column: text})
+        if agent := text_of(request, "agent"):
+            try:
+                rows = rows.filter(agent_id=str(UUID(agent)))
+            except ValueError:
+                raise BadInput("agent must be a UUID", fields={"agent": "Give the id of an agent."}) from None
         if subject := _choice(request, "subject"):
             rows = rows.filter(subject=subject)
         by_expiry = _choice(request, "order") == "expiry"

@@ -121,6 +121,12 @@ def _release(*, reason: str, actor: str) -> KillSwitch:
     one_at_a_time(LOCK)
     row = KillSwitch.objects.filter(released_at__isnull=True).first()
     if row is None:
+        if FleetStop.objects.filter(released_at__isnull=True).exists():
+            raise Conflict(
+                "The operator has stopped the whole installation, and only the operator releases that stop. "
+                "This tenant has no stop of its own.",
+                code="not_engaged",
+            )
         raise Conflict("The kill switch is not engaged.", code="not_engaged")
     row.release_reason, row.released_by, row.released_at = reason, actor, timezone.now()
     row.save(update_fields=["release_reason", "released_by", "released_at"])

@@ -69,7 +69,15 @@ def test_it_pages_by_time_left_without_losing_equals(acme: str, api: Api, person
 
 def test_it_refuses_filters_that_mean_nothing(acme: str, api: Api, person: Person) -> None:
     client = api(acme, person(acme, "viewer"))
-    for query in ("status=open", "subject=x", "order=oldest", "tool=%00", "limit=0", "cursor=nonsense"):
+    for query in (
+        "status=open",
+        "subject=x",
+        "order=oldest",
+        "agent=demo-agent",
+        "tool=%00",
+        "limit=0",
+        "cursor=nonsense",
+    ):
         answer = client.get(f"{BASE}?{query}")
         assert answer.status_code == 400, query
         assert list(answer.json()["fields"]) == [query.partition("=")[0]]

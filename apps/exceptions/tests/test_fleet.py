@@ -82,6 +82,16 @@ def test_a_tenants_own_stop_outlasts_the_installations(acme: str) -> None:
     assert scopes(acme) == ["tenant"]
 
 
+def test_a_tenant_is_told_who_releases_the_installations_stop(acme: str) -> None:
+    fleet.engage_fleet(reason=WHY, actor="operator:kim")
+    with in_tenant(acme):
+        with pytest.raises(Conflict, match="only the operator releases"):
+            kill_switch.release(reason="We are fine here.", actor="user:one")
+        kill_switch.engage(reason=WHY, actor="user:one")
+        kill_switch.release(reason="We are fine here.", actor="user:one")
+    assert scopes(acme) == ["fleet"]
+
+
 def test_it_tells_later_whom_it_could_not_tell(acme: str, globex: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(**words: Any) -> int:
         if connection.schema_name == globex:  # type: ignore[attr-defined]  # django-tenants' own
