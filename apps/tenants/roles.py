@@ -14,6 +14,9 @@ if TYPE_CHECKING:  # DRF's settings import this module while rest_framework.view
     from rest_framework.views import APIView
 
 
+MAX_ACTOR = 200  # what every column that names one holds; the account's own name always fits
+
+
 class Role(IntEnum):
     VIEWER = 1
     ANALYST = 2
@@ -49,7 +52,8 @@ def actor_of(request: Any) -> str:
     """How the log names who makes this request."""
     name = f"user:{request.user.get_username()}"
     token = getattr(getattr(request, "auth", None), "name", "")
-    return f"{name} token:{token}" if token else name
+    whole = f"{name} token:{token}" if token else name
+    return whole if len(whole) <= MAX_ACTOR else f"{whole[: MAX_ACTOR - 1]}…"
 
 
 def at_least(role: Role) -> type[BasePermission]:

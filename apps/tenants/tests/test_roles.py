@@ -49,3 +49,11 @@ def test_a_token_caps_the_role_but_never_raises_it(acme: str, person: Callable[.
         assert not at_least(Role.ANALYST)().has_permission(low, cast(Any, None))
         assert at_least(Role.ANALYST)().has_permission(high, cast(Any, None))
         assert actor_of(low) == f"user:{user.username} token:ci"
+
+
+def test_its_words_fit_wherever_they_are_kept(acme: str, person: Callable[..., AbstractUser]) -> None:
+    user = person(acme, "admin")
+    user.username = "n" * 150
+    request = cast(Any, SimpleNamespace(user=user, auth=SimpleNamespace(name="k" * 100)))
+    assert actor_of(request).startswith(f"user:{user.username} token:kkk")
+    assert len(actor_of(request)) == 200
