@@ -7,11 +7,12 @@ what was found and checked, so that a name cannot mean one address when checked 
 import asyncio
 import hashlib
 import hmac
+import socket
 import ssl
 import time
 from collections.abc import Sequence
-from functools import cache
-from socket import IPPROTO_TCP, gaierror
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from urllib.parse import SplitResult, urlsplit
 
 import httpx
@@ -91,7 +92,8 @@ async def _post_to(address: str, parts: SplitResult, parcel: Parcel) -> int:
 
 async def _addresses(parts: SplitResult) -> list[str]:
     """Where the name leads; nothing when any of it leads nowhere good."""
-    found = await asyncio.get_running_loop().getaddrinfo(parts.hostname or "", _port(parts), proto=IPPROTO_TCP)
+    look = partial(socket.getaddrinfo, parts.hostname or "", _port(parts), proto=socket.IPPROTO_TCP)
+    found = await asyncio.get_running_loop().run_in_executor(_lookups(), look)
     addresses = list(dict.fromkeys(str(one[4][0]) for one in found))
     if any(server_rules.check_url(f"http://[{one}]/" if ":" in one else f"http://{one}/") for one in addresses):
         return []
@@ -103,6 +105,12 @@ def _port(parts: SplitResult) -> int:
 
 
 @cache
+def _lookups() -> ThreadPoolExecutor:
+    """Threads of our own: `asyncio.run` waits for those of its loop, however long a name server takes."""
+    return ThreadPoolExecutor(32, thread_name_prefix="hook-names")
+
+
+@cache
 def _tls() -> ssl.SSLContext:
     """Reading the authorities takes longer than sending."""
     return httpx.create_ssl_context(trust_env=False)
@@ -111,7 +119,7 @@ def _tls() -> ssl.SSLContext:
 def _word(error: Exception) -> str:
     """A fixed word, since messages of errors may repeat the address."""
     match error:
-        case gaierror():
+        case socket.gaierror():
             return "name_not_found"
         case httpx.ConnectError():
             return "no_connection"

@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from django.utils import timezone
 from redis.exceptions import LockError
@@ -19,6 +20,7 @@ from apps.tenants.services import config_of
 from apps.tenants.tasks import tenant_task
 
 SENDING_SECONDS: Final = 20.0  # after which a round ends; what is left waits for the next one
+REST: Final = 3  # times as long as was waited for nothing, so that this takes a quarter of a worker at most
 KEPT: Final = timedelta(days=30)
 
 
@@ -33,19 +35,27 @@ def expire_escalations(schema: str) -> int:
 
 @tenant_task(name="exceptions.send_notifications", time_limit=90)
 def send_notifications(schema: str) -> int:
-    """One round at a time per tenant: hooks that do not answer must not occupy every worker. Returns how many went."""
+    """One round at a time per tenant, and a rest after one that waited in vain: hooks that do not answer must occupy
+    neither every worker nor the only one. They are asked once a round. Returns how many went."""
     lock = redis_client().lock(tenant_key(schema, "sending_notifications"), timeout=90, blocking=False)
     if not lock.acquire():
         return 0
-    until, total = time.monotonic() + SENDING_SECONDS, 0
+    until, total, lost = time.monotonic() + SENDING_SECONDS, 0, 0.0
+    silent: set[UUID] = set()
     try:
-        while time.monotonic() < until and (parcels := deliveries.claim()):
+        while (began := time.monotonic()) < until and (parcels := deliveries.claim(passed=silent)):
             outcomes = sending.send(parcels)
             deliveries.note(outcomes)
             total += sum(one.accepted for one in outcomes)
+            if late := {parcel.hook for parcel, one in zip(parcels, outcomes, strict=True) if one.error == "timeout"}:
+                silent |= late
+                lost += time.monotonic() - began
     finally:
         with suppress(LockError):  # it ran out, and somebody else may hold it by now
-            lock.release()
+            if lost:
+                lock.extend(REST * lost, replace_ttl=True)
+            else:
+                lock.release()
     return total
 
 

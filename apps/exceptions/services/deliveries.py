@@ -4,7 +4,7 @@ A worker that dies between sending and noting leaves a claim that runs out; the 
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -32,6 +32,7 @@ class Parcel:
     """One message as it leaves. `id` stays the same from attempt to attempt."""
 
     id: UUID
+    hook: UUID
     kind: str
     url: str = field(repr=False)
     secret: bytes = field(repr=False)
@@ -52,12 +53,13 @@ class Outcome:
 
 
 @transaction.atomic
-def claim() -> list[Parcel]:
-    """Take some of what is due, at most a few for each hook. Nobody else takes them until the claim runs out."""
+def claim(*, passed: Collection[UUID] = ()) -> list[Parcel]:
+    """Take some of what is due, at most a few for each hook but those to pass over. Nobody else takes them until the
+    claim runs out."""
     now = timezone.now()
     due = Delivery.objects.filter(status=Delivery.Status.PENDING, next_attempt_at__lte=now)
     parcels = []
-    for hook in NotificationHook.objects.filter(pk__in=due.values("hook")):
+    for hook in NotificationHook.objects.filter(pk__in=due.values("hook")).exclude(pk__in=passed):
         rows = due.filter(hook=hook).select_for_update(skip_locked=True, of=("self",)).order_by("next_attempt_at")
         for row in rows[:PER_HOOK]:
             secret = _secret(hook)
@@ -67,7 +69,7 @@ def claim() -> list[Parcel]:
             else:
                 row.attempts += 1
                 row.next_attempt_at = now + CLAIM
-                parcels.append(Parcel(row.id, row.kind, hook.url, secret, _document(row)))
+                parcels.append(Parcel(row.id, hook.id, row.kind, hook.url, secret, _document(row)))
             row.save(update_fields=["status", "error", "attempts", "next_attempt_at"])
     return parcels
 

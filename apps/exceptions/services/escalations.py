@@ -126,7 +126,7 @@ def deny_pending(*, actor: str, reason: str) -> int:
     """Deny all that waits and take back what was approved and not used: everything stops. Returns how many waited.
 
     Nothing is opened beside it: whoever is about to hold a call waits for this transaction, and then sees newer rules.
-    One entry per agent, so that the log's head is not kept from everybody else for long.
+    One entry and one message per agent, so that neither the stop nor the log's head waits for thousands of rows.
     """
     _among_stops(exclusive=True)
     now = timezone.now()
@@ -142,8 +142,8 @@ def deny_pending(*, actor: str, reason: str) -> int:
         row.status = EscalationStatus.EXPIRED
     _store_denials(waiting)
     Escalation.objects.filter(pk__in=[row.pk for row in lapsed]).update(status=EscalationStatus.EXPIRED)
-    hooks.enqueue("escalation.resolved", *map(message, waiting))
-    hooks.enqueue("escalation.expired", *map(message, lapsed))
+    hooks.enqueue("escalation.resolved", *_messages_by_agent(waiting))
+    hooks.enqueue("escalation.expired", *_messages_by_agent(lapsed))
     _record_by_agent(EventKind.ESCALATION_RESOLVED, waiting, actor, resolution="deny", reason=reason)
     _record_by_agent(EventKind.ESCALATION_EXPIRED, lapsed, actor, was="approved", reason=reason)
     return len(waiting)
@@ -241,11 +241,28 @@ def _store_denials(rows: Sequence[Escalation]) -> None:
 
 
 def _record_by_agent(kind: EventKind, rows: Sequence[Escalation], actor: str, **extra: JSON) -> None:
-    ids: dict[str, list[str]] = {}
+    for agent_id, alike in _by_agent(rows).items():
+        audit.record(kind, actor=actor, agent_id=agent_id, extra={"escalations": _ids(alike), **extra})
+
+
+def _messages_by_agent(rows: Sequence[Escalation]) -> list[dict[str, JSON]]:
+    same = ("agent_id", "agent_name", "status", "resolution", "resolved_by", "resolved_at", "note")
+    told = []
+    for alike in _by_agent(rows).values():
+        words = message(alike[0])
+        told.append({"escalations": _ids(alike), **{name: words[name] for name in same}})
+    return told
+
+
+def _by_agent(rows: Sequence[Escalation]) -> dict[str, list[Escalation]]:
+    found: dict[str, list[Escalation]] = {}
     for row in rows:
-        ids.setdefault(row.agent_id, []).append(str(row.id))
-    for agent_id, escalations in ids.items():
-        audit.record(kind, actor=actor, agent_id=agent_id, extra={"escalations": escalations, **extra})
+        found.setdefault(row.agent_id, []).append(row)
+    return found
+
+
+def _ids(rows: Sequence[Escalation]) -> list[JSON]:
+    return [str(row.id) for row in rows]
 
 
 def _stopped_since(row: Escalation, now: datetime) -> bool:

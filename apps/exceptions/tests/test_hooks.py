@@ -245,6 +245,33 @@ def test_it_sends_in_one_worker_at_a_time(acme: str, receiver: Receiver) -> None
     assert tasks.send_notifications(acme) == 1
 
 
+def test_it_asks_a_hook_that_is_silent_once_and_then_rests(
+    acme: str, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending, "SECONDS", 0.5)
+    many = deliveries.PER_HOOK + 2
+    with in_tenant(acme):
+        make(acme, name="silent", url=f"{receiver.url}/slow")
+        make(acme, name="quick", url=f"{receiver.url}/quick")
+        hooks.enqueue("kill_switch.engaged", *[{"n": n} for n in range(many)])
+    assert tasks.send_notifications(acme) == many
+    assert [one.path for one in receiver.received].count("/slow") == deliveries.PER_HOOK
+    due(acme)
+    assert tasks.send_notifications(acme) == 0
+    redis_client().delete(tenant_key(acme, "sending_notifications"))  # the rest is over
+    assert [one.path for one in receiver.received].count("/slow") == deliveries.PER_HOOK
+
+
+def test_it_tells_of_a_stop_once_for_each_agent(acme: str) -> None:
+    held = [hold(acme, make_asked(acme, make_call(tool=f"t{n}"))) for n in range(3)]
+    make(acme, kinds=["escalation.resolved"])
+    with in_tenant(acme):
+        escalations.deny_pending(actor="user:root", reason="breach")
+        (told,) = Delivery.objects.all()
+    assert sorted(told.body["escalations"]) == sorted(one.id for one in held)
+    assert (told.body["status"], told.body["resolved_by"], told.body["note"]) == ("denied", "user:root", "breach")
+
+
 def test_it_tries_a_hook_out(acme: str, receiver: Receiver) -> None:
     made = make(acme, url=f"{receiver.url}/hook", kinds=["kill_switch.engaged"])
     with in_tenant(acme):

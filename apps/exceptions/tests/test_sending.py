@@ -3,6 +3,8 @@
 import hashlib
 import hmac
 import re
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def parcel(url: str) -> Parcel:
-    return Parcel(uuid4(), "escalation.opened", url, SECRET, b'{"kind":"escalation.opened"}')
+    return Parcel(uuid4(), uuid4(), "escalation.opened", url, SECRET, b'{"kind":"escalation.opened"}')
 
 
 def outcome(url: str) -> tuple[int | None, str]:
@@ -84,6 +86,21 @@ def test_it_waits_for_nobody_for_long_and_lets_the_slow_hold_up_nobody_else(
         (slow.id, None, "timeout"),
         (quick.id, 200, ""),
     ]
+
+
+def test_it_waits_no_longer_for_a_name_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+
+    def look(*_: object, **__: object) -> list[object]:
+        answered.wait(20)
+        return []
+
+    monkeypatch.setattr(sending, "SECONDS", 0.2)
+    monkeypatch.setattr("socket.getaddrinfo", look)
+    began = time.monotonic()
+    assert outcome("http://slow.test/hook") == (None, "timeout")
+    assert time.monotonic() - began < 5
+    answered.set()
 
 
 def test_it_says_in_one_word_what_went_wrong(receiver: Receiver) -> None:
