@@ -13,6 +13,8 @@ class Limits:
     in_flight: int = 256
     streams: int = 512
     streams_per_agent: int = 128  # so that no agent takes them all
+    visits_at_once: int = 100  # GET and DELETE of one agent, which its allowance of calls does not count
+    visits_per_second: float = 2.0
     allowed_origins: frozenset[str] = frozenset()
     wait_for_outcome: bool = False
     # towards the upstream

@@ -37,6 +37,7 @@ class Streams:
     async def listen(self, request: Request) -> None:
         last_event_id = request.headers.get(b"last-event-id", b"").decode("latin-1")[:1000]
         self._need_session(request)
+        self._load.visit(request.owner)
         what = RESUMED if last_event_id else OPENED
         permitted = await self._permitted(request, what)
         if permitted is None:
@@ -67,6 +68,7 @@ class Streams:
 
     async def end(self, request: Request) -> None:
         self._need_session(request)
+        self._load.visit(request.owner)
         permitted = await self._permitted(request, ENDED)
         if permitted is None:
             return

@@ -152,3 +152,12 @@ def test_one_agent_leaves_streams_for_the_others() -> None:
     assert (load.calls, load.streams) == (6, 0)
     with load.as_stream(("t_one", "agent")):
         assert load.streams == 1
+
+
+def test_one_agent_comes_and_goes_only_so_often() -> None:
+    load = Load(Limits(visits_at_once=3, visits_per_second=0.001))
+    for _ in range(3):
+        load.visit(("t_one", "agent"))
+    with pytest.raises(RateLimited):
+        load.visit(("t_one", "agent"))
+    load.visit(("t_two", "agent"))
