@@ -75,7 +75,10 @@ DEBUG = envbool("BEHAVRY_DEBUG", False)
 DEVELOPMENT = BEHAVRY_ENV == "development"
 SECRET_KEY = envsecret("BEHAVRY_SECRET_KEY")
 if not SECRET_KEY:
-    raise ImproperlyConfigured("BEHAVRY_SECRET_KEY (or BEHAVRY_SECRET_KEY_FILE) is not set; `make run` makes one")
+    raise ImproperlyConfigured(
+        "BEHAVRY_SECRET_KEY (or BEHAVRY_SECRET_KEY_FILE) is not set. On the data of `make run`, which makes one, use "
+        '`make manage ARGS="…"`; to measure, `make bench`; elsewhere docs/settings.md says what to set.'
+    )
 BEHAVRY_PUBLIC_URL_SCHEME = envstr("BEHAVRY_PUBLIC_URL_SCHEME", "http" if DEVELOPMENT else "https")
 
 # --- data -----------------------------------------------------------------------------------------------------------
