@@ -91,7 +91,7 @@ class Upstreams:
             return await self.http.listen(server, headers, request.sure)
         if not self.stdio.knows(request.place()):
             raise SessionGone("Session not found")
-        return await self.stdio.listen(request.place(), server, last_event_id)
+        return await self.stdio.listen(request.place(), server, last_event_id, request.sure)
 
     async def end(self, request: Request) -> int:
         """End the session at both ends; the status for the client."""

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from apps.decision.errors import Outdated
+from apps.decision.errors import Outdated, UpstreamFailed
 from apps.decision.types import Server
 from apps.exceptions.models import KillSwitch
 from apps.exceptions.services import kill_switch
@@ -121,6 +121,32 @@ async def test_a_child_that_started_too_slowly_serves_the_next_attempt(tmp_path:
         assert (await stdio.ask(three, server, Message(8, "tools/list", {}), {}, certain)).message is not None
     finally:
         await stdio.close()
+
+
+async def test_a_session_is_not_opened_anew_when_it_is_too_late(tmp_path: Path) -> None:
+    heard = tmp_path / "heard"
+    script = (
+        "import json, sys\n"
+        "for line in sys.stdin:\n"
+        "    message = json.loads(line)\n"
+        f"    open({str(heard)!r}, 'a').write(message['method'] + chr(10))\n"
+        "    if message['method'] == 'ping': break\n"
+        "    if 'id' in message: print(json.dumps({'jsonrpc': '2.0', 'id': message['id'], 'result': {}}), flush=True)\n"
+    )
+    server = Server("child", "filesystem", "stdio", enabled=True, command=(sys.executable, "-c", script))
+    stdio, place = StdioTransport(Limits()), Place("t_nobody", "agent", "child", "one")
+    try:
+        await stdio.open(place, server, OPENING, certain)
+        with pytest.raises(UpstreamFailed):  # it ends
+            await stdio.ask(place, server, Message(1, "ping", {}), {}, certain)
+        await asyncio.sleep(0.6)  # and rests
+        with pytest.raises(Outdated):
+            await stdio.ask(place, server, Message(2, "tools/list", {}), {}, too_old)
+        assert heard.read_text().split() == ["initialize", "ping"]
+        assert (await stdio.ask(place, server, Message(3, "tools/list", {}), {}, certain)).message is not None
+    finally:
+        await stdio.close()
+    assert heard.read_text().split()[2:] == ["initialize", "notifications/initialized", "tools/list"]
 
 
 # --- whole calls ----------------------------------------------------------------------------------------------------

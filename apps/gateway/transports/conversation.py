@@ -39,6 +39,7 @@ class Conversation:
         self.server = server
         self.shared = shared
         self.opening: Message | None = None  # the session's `initialize`, to be repeated for a new child
+        self.begun = False  # whether the child may be told more than its opening
         self.used_at = 0.0
         self._limits = limits
         self._child: Child | None = None

@@ -65,7 +65,9 @@ class StdioTransport:
         conversation = self._take_spare(place, server) or await self._make(place, server)
         conversation.opening = opening
         try:
-            return await self._begin(place, conversation, opening, sure)
+            reply = await self._begin(place, conversation, opening, sure)
+            conversation.begun = True
+            return reply
         except Outdated:  # it has been told nothing, so the next attempt may have it
             if not self._keep_spare(place):
                 await self.end(place)
@@ -75,7 +77,7 @@ class StdioTransport:
             raise
 
     async def ask(self, place: Place, server: Server, message: Message, params: dict[str, JSON], sure: Sure) -> Reply:
-        conversation = await self._ready(place, server)
+        conversation = await self._ready(place, server, sure)
         try:
             reply = await conversation.ask(message, params, sure)
         except UpstreamFailed:
@@ -86,10 +88,10 @@ class StdioTransport:
         return reply
 
     async def tell(self, place: Place, server: Server, message: Message, params: dict[str, JSON], sure: Sure) -> None:
-        await (await self._ready(place, server)).tell(message, params, sure)
+        await (await self._ready(place, server, sure)).tell(message, params, sure)
 
-    async def listen(self, place: Place, server: Server, last_event_id: str) -> Reply | None:
-        return (await self._ready(place, server)).listen(last_event_id)
+    async def listen(self, place: Place, server: Server, last_event_id: str, sure: Sure) -> Reply | None:
+        return (await self._ready(place, server, sure)).listen(last_event_id)
 
     async def end(self, place: Place) -> None:
         conversation = self._conversations.pop(place, None)
@@ -106,31 +108,39 @@ class StdioTransport:
             if not conversation.busy and now - conversation.used_at > idle:
                 await self.end(place)
 
-    async def _ready(self, place: Place, server: Server) -> Conversation:
+    async def _ready(self, place: Place, server: Server, sure: Sure) -> Conversation:
         """A conversation with a living child that runs what the registry says now."""
         conversation = self._conversations.get(place)
-        if conversation is not None and conversation.alive and _same(conversation.server, server):
+        if (
+            conversation is not None
+            and conversation.begun
+            and conversation.alive
+            and _same(conversation.server, server)
+        ):
             conversation.used_at = time.monotonic()
             return conversation
         lock = self._locks.setdefault(place, asyncio.Lock())
         async with lock:
             conversation = self._conversations.get(place)
-            if conversation is not None and conversation.alive and _same(conversation.server, server):
+            if conversation is None or not conversation.alive or not _same(conversation.server, server):
+                opening = conversation.opening if conversation is not None else None
+                if conversation is not None:
+                    self._conversations.pop(place, None)
+                    await conversation.close()
+                conversation = await self._make(place, server)
+                conversation.opening = opening
+            if conversation.begun:
                 return conversation
-            opening = conversation.opening if conversation is not None else None
-            if conversation is not None:
-                self._conversations.pop(place, None)
-                await conversation.close()
-            renewed = await self._make(place, server)
-            renewed.opening = opening
-            if opening is None:
-                await self._start(place, renewed)
+            if conversation.opening is None:
+                await self._start(place, conversation)
             else:
-                # The session's own opening, said again to a new child: nobody's call.
-                reply = await self._begin(place, renewed, opening, _certain)
+                # The session's own opening, said again to a new child. It is what the agent wrote, so the last check
+                # holds for it; a child that started too slowly for that waits for the next attempt.
+                reply = await self._begin(place, conversation, conversation.opening, sure)
                 await reply.close()
-                await renewed.tell(_INITIALIZED, {}, _certain)
-            return renewed
+                await conversation.tell(_INITIALIZED, {}, _certain)
+            conversation.begun = True
+            return conversation
 
     async def _make(self, place: Place, server: Server) -> Conversation:
         while self._full(place):
