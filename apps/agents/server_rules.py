@@ -27,6 +27,8 @@ _OWN_HEADERS = {
     "accept", "connection", "content-encoding", "content-length", "content-type", "expect", "host", "keep-alive",
     "last-event-id", "te", "trailer", "transfer-encoding", "upgrade",
 }  # fmt: skip
+_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+_METADATA_ADDRESSES = {"fd00:ec2::254", "fd20:ce::254", "100.100.100.200"}  # of clouds that use no link-local one
 _METADATA_NAMES = {"metadata", "metadata.google.internal", "instance-data"}
 
 Complaints = dict[str, str]
@@ -105,9 +107,20 @@ def _leads_nowhere_good(host: str) -> bool:
     address = _address(host)
     if address is None:
         return False
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped
-    return address.is_link_local or address.is_multicast or address.is_unspecified
+    ways: list[ipaddress.IPv4Address | ipaddress.IPv6Address] = [address]
+    if isinstance(address, ipaddress.IPv6Address):
+        ways += _inside(address)
+    return any(
+        one.is_link_local or one.is_multicast or one.is_unspecified or str(one) in _METADATA_ADDRESSES for one in ways
+    )
+
+
+def _inside(address: ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that networks take this one for: mapped, 6to4, translated (RFC 6052), and the oldest form."""
+    found = [one for one in (address.ipv4_mapped, address.sixtofour) if one is not None]
+    if any(address in network for network in _TRANSLATED):
+        found.append(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+    return found
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

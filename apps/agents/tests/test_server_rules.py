@@ -28,11 +28,17 @@ def test_it_lets_ordinary_addresses_through(url: str) -> None:
         "http://169.254.169.254/latest/meta-data", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/",
         "http://2852039166/", "http://0xa9fea9fe/", "http://169.254.43518/", "http://0.0.0.0/", "http://[::]/",
         "http://224.0.0.1/", "http://metadata.google.internal/", "http://metadata.google.internal./",
-        "http://x.test/" + "a" * 2000,
+        "http://[64:ff9b::a9fe:a9fe]/", "http://[2002:a9fe:a9fe::]/", "http://[::169.254.169.254]/",
+        "http://[fd00:ec2::254]/", "http://100.100.100.200/", "http://x.test/" + "a" * 2000,
     ],
 )  # fmt: skip
 def test_it_stops_addresses_that_lead_nowhere_good(url: str) -> None:
     assert "url" in rules.check_url(url)
+
+
+@pytest.mark.parametrize("host", ["[::1]", "[fd00::1]", "[64:ff9b::a00:1]", "[2002:a00:1::]", "100.100.100.201"])
+def test_it_lets_private_addresses_be(host: str) -> None:
+    assert rules.check_url(f"http://{host}:8000/mcp") == {}
 
 
 def test_it_ties_the_parts_to_the_transport() -> None:
