@@ -10,15 +10,23 @@ from apps.decision.errors import BadInput
 
 
 class StrictMixin(serializers.BaseSerializer[Any]):
-    """Refuses unknown fields by name."""
+    """Refuses unknown fields by name, along with what is wrong with the others."""
 
     def to_internal_value(self, data: Any) -> Any:
+        unknown: dict[str, Any] = {}
         if isinstance(data, Mapping):
             fields: Mapping[str, serializers.Field[Any, Any, Any, Any]] = getattr(self, "fields", {})
             writable = {name for name, field in fields.items() if not field.read_only}
-            if unknown := sorted(str(name) for name in set(data) - writable):
-                raise serializers.ValidationError(dict.fromkeys(unknown, "Unknown field."))
-        return super().to_internal_value(data)
+            unknown = dict.fromkeys(sorted(str(name) for name in set(data) - writable), "Unknown field.")
+        try:
+            value = super().to_internal_value(data)
+        except serializers.ValidationError as error:
+            if unknown and isinstance(error.detail, dict):
+                raise serializers.ValidationError({**error.detail, **unknown}) from None
+            raise
+        if unknown:
+            raise serializers.ValidationError(unknown)
+        return value
 
 
 class Reason(StrictMixin, serializers.Serializer[Any]):

@@ -18,13 +18,15 @@ from apps.tenants.roles import Role, actor_of, at_least
 
 
 class RateLimitChanges(StrictMixin, serializers.Serializer[Any]):
-    per_minute = serializers.IntegerField(min_value=1, required=False)
-    burst = serializers.IntegerField(min_value=1, required=False)
-    concurrent = serializers.IntegerField(min_value=1, required=False)
-    low_factor = serializers.FloatField(required=False)
-    medium_factor = serializers.FloatField(required=False)
-    high_factor = serializers.FloatField(required=False)
-    critical_factor = serializers.FloatField(required=False)
+    """null returns to the default."""
+
+    per_minute = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    burst = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    concurrent = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    low_factor = serializers.FloatField(required=False, allow_null=True)
+    medium_factor = serializers.FloatField(required=False, allow_null=True)
+    high_factor = serializers.FloatField(required=False, allow_null=True)
+    critical_factor = serializers.FloatField(required=False, allow_null=True)
 
 
 class AllowanceSerializer(serializers.Serializer[Any]):
@@ -43,7 +45,7 @@ class AllowancesSerializer(serializers.Serializer[Any]):
     critical = AllowanceSerializer()
 
 
-class RateLimitSerializer(serializers.Serializer[Any]):
+class RatesSerializer(serializers.Serializer[Any]):
     per_minute = serializers.IntegerField()
     burst = serializers.IntegerField()
     concurrent = serializers.IntegerField()
@@ -51,6 +53,13 @@ class RateLimitSerializer(serializers.Serializer[Any]):
     medium_factor = serializers.FloatField()
     high_factor = serializers.FloatField()
     critical_factor = serializers.FloatField()
+
+
+class RateLimitSerializer(RatesSerializer):
+    """What was set, what would hold by default, which of the two differ, and what comes of it under the plan."""
+
+    defaults = RatesSerializer()
+    changed = serializers.ListField(child=serializers.CharField())
     plan_per_minute = serializers.IntegerField()
     effective = AllowancesSerializer()
 
@@ -81,8 +90,15 @@ def _what_holds() -> dict[str, Any]:
         allowed = allowance(limit, tier)
         effective[tier] = {
             "calls": allowed.calls,
-            "window_seconds": allowed.window_us / 1_000_000,
-            "per_minute": round(allowed.calls * MINUTE_US / allowed.window_us, 3),
+            "window_seconds": round(allowed.window_us / 1_000_000, 1),
+            "per_minute": round(allowed.calls * MINUTE_US / allowed.window_us, 2),
             "concurrent": allowed.concurrent,
         }
-    return {**limits.rate_limits(), "plan_per_minute": config.max_rpm_per_agent, "effective": effective}
+    held, defaults = limits.rate_limits(), limits.rate_defaults()
+    return {
+        **held,
+        "defaults": defaults,
+        "changed": [name for name in held if held[name] != defaults[name]],
+        "plan_per_minute": config.max_rpm_per_agent,
+        "effective": effective,
+    }

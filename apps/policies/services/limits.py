@@ -41,16 +41,22 @@ def rate_limits() -> dict[str, Any]:
     return {name: getattr(row, name) for name in RATE_FIELDS}
 
 
+def rate_defaults() -> dict[str, Any]:
+    row = RateLimitSetting()
+    return {name: getattr(row, name) for name in RATE_FIELDS}
+
+
 @transaction.atomic
 def configure_rate_limits(*, actor: str, changes: Mapping[str, Any]) -> RateLimitSetting:
-    """Change any of RATE_FIELDS; every gateway counts by it from the next call on."""
+    """Change any of RATE_FIELDS, None returns to the default; every gateway counts by it from the next call on."""
     if unknown := set(changes) - set(RATE_FIELDS):
         raise BadInput("Some fields cannot be changed.", fields=dict.fromkeys(sorted(unknown), "Cannot be changed."))
     tenant.alone()
     row = RateLimitSetting.objects.first() or RateLimitSetting()
     before = {name: getattr(row, name) for name in RATE_FIELDS}
+    defaults = rate_defaults()
     for name, value in changes.items():
-        setattr(row, name, value)
+        setattr(row, name, defaults[name] if value is None else value)
     _check_rates(row)
     changed = {
         name: {"from": f"{before[name]:g}", "to": f"{getattr(row, name):g}"}

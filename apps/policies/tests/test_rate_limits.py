@@ -88,6 +88,21 @@ def test_the_api_shows_what_holds_for_each_tier(acme: str, api: Any, person: Any
     assert shown["effective"]["high"] == {"calls": 30, "window_seconds": 100.0, "per_minute": 18.0, "concurrent": 5}
 
 
+def test_the_api_returns_to_the_default_and_says_what_differs(acme: str, api: Any, person: Any) -> None:
+    client = api(acme, person(acme, "admin"))
+    shown = client.patch(ADDRESS, {"per_minute": 7, "burst": 11, "medium_factor": 0.6}, format="json").json()
+    assert shown["changed"] == ["per_minute", "burst", "medium_factor"]
+    assert (shown["defaults"]["per_minute"], shown["defaults"]["medium_factor"]) == (60, 0.75)
+    assert shown["effective"]["low"] == {"calls": 11, "window_seconds": 94.3, "per_minute": 7.0, "concurrent": 32}
+    shown = client.patch(ADDRESS, dict.fromkeys(shown["changed"]), format="json").json()
+    assert (shown["changed"], shown["per_minute"]) == ([], 60)
+
+
+def test_the_api_names_all_that_is_wrong_at_once(acme: str, api: Any, person: Any) -> None:
+    refused = api(acme, person(acme, "admin")).patch(ADDRESS, {"bursts": 5, "burst": 0}, format="json")
+    assert set(refused.json()["fields"]) == {"bursts", "burst"}
+
+
 def test_the_api_refuses_strangers_viewers_and_unknown_fields(acme: str, api: Any, person: Any) -> None:
     admin, viewer = person(acme, "admin"), person(acme, "viewer")
     assert api(acme, viewer).patch(ADDRESS, {"burst": 5}, format="json").status_code == 403
