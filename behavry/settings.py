@@ -170,6 +170,7 @@ SERVESTATIC_USE_FINDERS = True  # no collecting step: files are read from where 
 SERVESTATIC_AUTOREFRESH = False
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
+FORMAT_MODULE_PATH = ["behavry.formats"]  # times in the console say that they are UTC
 USE_TZ = True
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 SESSION_COOKIE_HTTPONLY = True

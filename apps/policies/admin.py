@@ -1,16 +1,20 @@
 """This room in the tenant's admin. Forms and buttons call the services, and show what they refuse."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from apps.decision.errors import AppError
+from apps.decision.rates import MINUTE_US, allowance
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
+from apps.decision.types import BlastRadius
 from apps.policies import services
 from apps.policies.admin_changes import ChangeAdmin, ChangeSettingsAdmin, ComparisonAdmin, ask_for_note
 from apps.policies.models import (
@@ -25,8 +29,10 @@ from apps.policies.models import (
 )
 from apps.policies.permissions import person_of
 from apps.policies.services import blast_radius, changes, limits, shadows
+from apps.tenants.context import current_schema
 from apps.tenants.models import TenantConfig
 from apps.tenants.roles import Role
+from apps.tenants.services import config_of
 from apps.tenants.sites import RefusalsInForm, RoleAdmin, tenant_site
 
 _FACTORS = ("low_factor", "medium_factor", "high_factor", "critical_factor")
@@ -192,14 +198,54 @@ class DlpSettingAdmin(AuthorAdmin):
         obj.pk, obj.pattern = setting.pk, setting.pattern
 
 
+_FACTOR_HELP = (
+    "Both rates times this for agents of the risk tier {}: 0.01 to 1, not more than a lower tier's. Default {}."
+)
+RATE_HELP: Final[Mapping[str, str]] = {
+    "per_minute": "Calls per minute of one agent in the long run: 1 to 1000000. Default 60.",
+    "burst": "The most calls of one agent at once: 1 to 1000000, at most 60 times the calls per minute. Default 100.",
+    "concurrent": "Calls of one agent in flight at the same time: 1 to 10000. Default 32.",
+    "low_factor": _FACTOR_HELP.format("low", 1),
+    "medium_factor": _FACTOR_HELP.format("medium", 0.75),
+    "high_factor": _FACTOR_HELP.format("high", 0.5),
+    "critical_factor": _FACTOR_HELP.format("critical", 0.25),
+}
+
+
 class RateLimitAdmin(RefusalsInForm, RoleAdmin):
     """One row at most; without one the defaults hold."""
 
     list_display = ("__str__", "per_minute", "burst", "concurrent", *_FACTORS, "updated_at")
-    fields = ("per_minute", "burst", "concurrent", *_FACTORS)
+    fields = ("per_minute", "burst", "concurrent", *_FACTORS, "plan_cap", "effective")
+    readonly_fields = ("plan_cap", "effective")
     search_fields = ()
     list_select_related = False
     actions = None
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": RATE_HELP})
+
+    @admin.display(description="The plan's cap")
+    def plan_cap(self, row: RateLimitSetting) -> str:
+        cap = config_of(current_schema()).max_rpm_per_agent
+        return (
+            f"{cap} calls per minute and agent: it lowers the rate, and the burst in proportion. The operator sets it."
+        )
+
+    @admin.display(description="In effect now")
+    def effective(self, row: RateLimitSetting) -> SafeString:
+        """What comes of the saved row, the plan's cap and the factors."""
+        limit = limits.rate_limit(config_of(current_schema()))
+        allowed = ((tier, allowance(limit, tier)) for tier in limit.factors)
+        lines = (
+            (tier, f"{one.calls * MINUTE_US / one.window_us:g}", one.calls, f"{one.window_us / 1e6:g}", one.concurrent)
+            for tier, one in allowed
+        )
+        rows = format_html_join("", "<tr><th>{}</th><td>{}</td><td>{}</td><td>{} s</td><td>{}</td></tr>", lines)
+        return format_html(
+            '<div class="wide"><table><thead><tr><th>risk tier</th><th>per minute</th><th>at once</th><th>window</th>'
+            "<th>in flight</th></tr></thead><tbody>{}</tbody></table></div>", rows,
+        )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not RateLimitSetting.objects.exists()
@@ -217,15 +263,32 @@ class RateLimitAdmin(RefusalsInForm, RoleAdmin):
         obj.pk = row.pk
 
 
+_BLAST = BlastRadius()
+BLAST_HELP: Final[Mapping[str, str]] = {
+    "min_delete_depth": "Parts that a path needs to be deleted: 1 to 20. Default "
+    f"{_BLAST.min_delete_depth}. With 3, /srv/data/report.csv goes on to policy and /srv/data is denied, which no "
+    "exception or approval loosens.",
+    "email_recipient_limit": "Recipients of one call; more, and a person is asked: 1 to 100000. Default "
+    f"{_BLAST.email_recipient_limit}.",
+    "bulk_action_threshold": "Things that one call acts on; more, and a person is asked: 1 to 1000000. Default "
+    f"{_BLAST.bulk_action_threshold}.",
+    "config_paths": "One directory a line, at most 100: absolute, or beginning with ~/ for everybody's home. Anything "
+    f"but reading below one asks a person. Default: {', '.join(_BLAST.config_paths)}.",
+    "protected_names": "One file name a line, at most 100, with or without an extension. Anything with such a file asks "
+    f"a person. Default: {', '.join(_BLAST.protected_names)}.",
+}
+
+
 class BlastRadiusForm(forms.ModelForm[BlastRadiusSetting]):
     """Lists are written one a line: a path may hold a comma."""
 
-    config_paths = forms.CharField(widget=forms.Textarea, required=False, help_text="One directory a line.")
-    protected_names = forms.CharField(widget=forms.Textarea, required=False, help_text="One file name a line.")
+    config_paths = forms.CharField(widget=forms.Textarea, required=False, help_text=BLAST_HELP["config_paths"])
+    protected_names = forms.CharField(widget=forms.Textarea, required=False, help_text=BLAST_HELP["protected_names"])
 
     class Meta:
         model = BlastRadiusSetting
         fields = blast_radius.FIELDS
+        help_texts = BLAST_HELP
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,18 +1,20 @@
 """Change requests, replays and shadows in the tenant's admin. `admin.py` puts them on the site."""
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.decision.errors import AppError
 from apps.policies import diffs, services
+from apps.policies.comparing import SAMPLES_PER_GROUP
 from apps.policies.models import Comparison, FlipGroup, PolicyChangeRequest
 from apps.policies.permissions import NEEDS, Act, Person, person_of
 from apps.policies.services import replays
@@ -33,8 +35,12 @@ def ask_for_note(
     title: str,
     question: str,
     required: bool = False,
+    facts: Callable[[Any], Sequence[tuple[str, object]]] = lambda row: (),
 ) -> HttpResponse | None:
-    """A page that asks before it acts; then each row goes through the service, and what it refuses is shown."""
+    """A page that asks before it acts; then each row goes through the service, and what it refuses is shown.
+
+    `facts(row)` is what the page shows of each, so that nobody decides by a title.
+    """
     note = request.POST.get("note", "").strip()
     missing = required and not note
     if not request.POST.get("confirmed") or missing:
@@ -42,7 +48,7 @@ def ask_for_note(
         context = {
             **page.admin_site.each_context(request), "opts": page.opts, "title": title, "question": question,
             "rows": rows, "action": request.POST["action"], "required": required, "error": error, "note": note,
-            "back": request.path,
+            "back": request.path, "shown": [(row, facts(row)) for row in rows],
         }  # fmt: skip
         return TemplateResponse(request, "admin/policies/note.html", context)
     by = person_of(request)
@@ -62,7 +68,7 @@ class ChangeAdmin(ReadOnlyAdmin):
     list_filter = ("status", "action")
     list_select_related = False
     search_fields = ("slug", "author", "reviewer", "note")
-    actions = ("approve", "reject", "withdraw", "replay")
+    actions = ("approve", "reject", "withdraw", "rebase", "replay")
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("action", "slug", "status", "author", "created_at", "note")}),
         ("What it changes", {"fields": ("name", "description", "base", "changed_lines", "diff")}),
@@ -74,8 +80,8 @@ class ChangeAdmin(ReadOnlyAdmin):
         return self._holds(request, NEEDS[Act.REVIEW])
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
-        decisions = [("approve", "Approve"), ("reject", "Reject"), ("withdraw", "Withdraw"), ("replay", "Replay")]
-        shown = decisions if self.has_review_permission(request) else []
+        row = self.get_object(request, object_id)
+        shown = _buttons(row, person_of(request)) if row is not None and self.has_review_permission(request) else ()
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "decisions": shown})
 
     @admin.display(description="written over")
@@ -113,31 +119,60 @@ class ChangeAdmin(ReadOnlyAdmin):
     def approve(self, request: HttpRequest, rows: QuerySet[PolicyChangeRequest]) -> HttpResponse | None:
         return ask_for_note(
             self, request, rows, lambda row, by, note: services.approve(row.pk, by=by, note=note), title="Approve",
-            question="These take effect with the next call:",
+            question="These take effect with the next call:", facts=_facts,
         )  # fmt: skip
 
     @admin.action(description="Reject…", permissions=["review"])
     def reject(self, request: HttpRequest, rows: QuerySet[PolicyChangeRequest]) -> HttpResponse | None:
         return ask_for_note(
             self, request, rows, lambda row, by, note: services.reject(row.pk, by=by, note=note), title="Reject",
-            question="Why are these rejected?", required=True,
+            question="Why are these rejected?", required=True, facts=_facts,
         )  # fmt: skip
 
     @admin.action(description="Withdraw", permissions=["review"])
     def withdraw(self, request: HttpRequest, rows: QuerySet[PolicyChangeRequest]) -> None:
         _each(self, request, rows, lambda row, by: services.withdraw(row.pk, by=by))
 
+    @admin.action(description="Write anew over what is in effect now", permissions=["review"])
+    def rebase(self, request: HttpRequest, rows: QuerySet[PolicyChangeRequest]) -> None:
+        _each(self, request, rows, lambda row, by: services.rebase(row.pk, by=by))
+
     @admin.action(description="Replay over recorded calls", permissions=["review"])
     def replay(self, request: HttpRequest, rows: QuerySet[PolicyChangeRequest]) -> None:
         _each(self, request, rows, lambda row, by: replays.of_change(row.pk, by=by))
 
 
+def _buttons(row: PolicyChangeRequest, by: Person) -> Sequence[tuple[str, str]]:
+    """What fits whoever looks: nobody decides about a change of their own."""
+    if row.status != PolicyChangeRequest.Status.OPEN:
+        return ()
+    if by.wrote(row.author, row.author_user):
+        return (("withdraw", "Withdraw"), ("rebase", "Rebase"), ("replay", "Replay"))
+    return (("approve", "Approve…"), ("reject", "Reject…"), ("replay", "Replay"))
+
+
+def _facts(row: PolicyChangeRequest) -> Sequence[tuple[str, object]]:
+    found = diff_of(row)
+    return (
+        ("Policy", f"{row.name} ({row.slug})" if row.name else row.slug),
+        ("Put up by", f"{row.author}, {row.created_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Note", row.note or "–"),
+        ("Written over", str(row.base_version) if row.base_version else "nothing in effect"),
+        ("Lines", f"{found.added} added (+), {found.removed} removed (-)"),
+        ("Diff", shown_diff(found)),
+    )
+
+
 class _GroupInline(admin.TabularInline[FlipGroup, Comparison]):
     model = FlipGroup
     verbose_name_plural = "what would end otherwise"
-    fields = readonly_fields = ("agent_name", "mcp_server", "tool", "before", "after", "count")
+    fields = readonly_fields = ("agent_name", "server", "tool", "before", "after", "count")
     extra = 0
     can_delete = False
+
+    @admin.display(description="MCP server")
+    def server(self, row: FlipGroup) -> str:
+        return row.mcp_server
 
     def has_view_permission(self, request: HttpRequest, obj: Comparison | None = None) -> bool:
         return True
@@ -160,8 +195,10 @@ class ComparisonAdmin(ReadOnlyAdmin):
     inlines = (_GroupInline,)
     fields = (
         "kind", "slug", "status", "problem", "summary", "started_by", "created_at", "started_at", "finished_at", "days",
-        "done", "total", "flips", "masked", "unreadable", "drifted", "errors_before", "errors_after", "samples",
+        "done", "total", "unchanged", "flips", "its_totals", "masked", "unreadable", "drifted", "errors_before",
+        "errors_after",
     )  # fmt: skip
+    menu_name = "Replays and shadows"
 
     def has_author_permission(self, request: HttpRequest) -> bool:
         return self._holds(request, NEEDS[Act.COMPARE])
@@ -174,8 +211,24 @@ class ComparisonAdmin(ReadOnlyAdmin):
     def summary(self, row: Comparison) -> str:
         return summary(row)
 
-    def samples(self, row: Comparison) -> SafeString | str:
-        return samples_of(row)
+    @admin.display(description="judged alike by both, without asking either")
+    def unchanged(self, row: Comparison) -> int:
+        return row.done - row.unreadable - sum(sum(to.values()) for to in row.totals.values())
+
+    @admin.display(description="judged by both: before → after")
+    def its_totals(self, row: Comparison) -> SafeString | str:
+        lines = [
+            (before, after, count) for before, to in sorted(row.totals.items()) for after, count in sorted(to.items())
+        ]
+        return format_html_join("", "<div>{} → {}: {}</div>", lines) if lines else "None."
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        return super().changelist_view(request, {"title": self.menu_name, **(extra_context or {})})
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        row = self.get_object(request, object_id)
+        samples = samples_of(row) if row is not None else ""
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "samples": samples})
 
     @admin.action(description="Cancel replays", permissions=["author"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Comparison]) -> None:
@@ -214,21 +267,39 @@ def groups_of(row: Comparison) -> SafeString:
     return format_html_join("", "<div>{}, <code>{}</code>: {} → {}, {} times</div>", lines)
 
 
-def samples_of(row: Comparison) -> SafeString | str:
-    found = row.samples.all()[:SHOWN]
-    lines = (
-        (one.at, one.agent_name, one.tool, one.resource, one.before, one.before_policy, one.after, one.after_policy)
-        for one in found
+def samples_of(row: Comparison) -> SafeString:
+    """A table of the first samples, each a link to the entry of the recorded call."""
+    lines = [
+        (
+            reverse("tenant:audit_auditentry_change", args=[one.seq]), f"{one.at:%Y-%m-%d %H:%M:%S} UTC",
+            one.agent_name, one.mcp_server, one.tool, one.resource, one.before, one.before_policy, one.after,
+            one.after_policy, one.recorded,
+        )
+        for one in row.samples.all()[:SHOWN]
+    ]  # fmt: skip
+    pattern = (
+        '<tr><td class="notbroken"><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td>'
+        "<td>{} ({})</td><td>{} ({})</td><td>{}</td></tr>"
     )
-    pattern = "<div>{} {}, <code>{} {}</code>: {} ({}) → {} ({})</div>"
-    return format_html_join("", pattern, lines) if found else "None."
+    return format_html(
+        '<div class="module wide"><h2>Samples</h2><p>At most {} calls are kept for each line above, and at most {} are'
+        " shown here.</p><table><thead><tr><th>time</th><th>agent</th><th>MCP server</th><th>tool</th><th>resource</th>"
+        "<th>before</th><th>after</th><th>in the log</th></tr></thead><tbody>{}</tbody></table></div>",
+        SAMPLES_PER_GROUP, SHOWN, format_html_join("", pattern, lines),
+    )  # fmt: skip
+
+
+_MARKS: Final[Mapping[str, str]] = {
+    "+": "<ins>{}</ins>", "-": "<del>{}</del>", "@": '<span class="place">{}</span>',
+}  # fmt: skip
 
 
 def shown_diff(diff: diffs.Diff) -> SafeString:
     """Monospace; what comes and goes is told by its sign and by its element, not by colour alone."""
-    patterns = {"+": "<ins>{}</ins>\n", "-": "<del>{}</del>\n"}
-    lines = [(format_html(patterns.get(line[:1], "{}\n"), line),) for line in diff.text.split("\n")]
-    return format_html('<pre style="font-family: monospace">{}</pre>', format_html_join("", "{}", lines))
+    lines = diff.text.split("\n")
+    head = format_html_join("", '<span class="head">{}</span>', ((line,) for line in lines[:2]))
+    body = ((format_html(_MARKS.get(line[:1], "<span>{}</span>"), line or " "),) for line in lines[2:])
+    return format_html('<pre class="diff">{}{}</pre>', head, format_html_join("", "{}", body))
 
 
 def _each(

@@ -20,6 +20,13 @@ class TenantSite(admin.AdminSite):
     def has_permission(self, request: HttpRequest) -> bool:
         return not is_operator() and role_of_user(request.user) is not None
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> Any:
+        """A page may have another name in the menu than its rows have."""
+        apps = super().get_app_list(request, app_label)
+        for model in (one for app in apps for one in app["models"]):
+            model["name"] = getattr(self._registry[model["model"]], "menu_name", "") or model["name"]
+        return apps
+
 
 class OperatorSite(admin.AdminSite):
     """Where the installation's operators work; answers only on a host of no tenant."""
@@ -68,6 +75,7 @@ class RoleAdmin(admin.ModelAdmin[Any]):
 
     view_role = Role.VIEWER
     write_role = Role.ADMIN
+    menu_name = ""
 
     def _holds(self, request: HttpRequest, role: Role) -> bool:
         held = role_of_user(request.user)

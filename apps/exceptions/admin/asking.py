@@ -1,6 +1,6 @@
 """A page between a button and what it does: it asks why, and shows what the service refuses with what was typed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -20,8 +20,12 @@ def ask(
     title: str,
     question: str,
     label: str = "Note",
+    facts: Callable[[Any], Sequence[tuple[str, object]]] = lambda row: (),
 ) -> HttpResponse | None:
-    """`act(row, actor, note)` runs for each row once the page was sent. Rows that want another note are asked again."""
+    """`act(row, actor, note)` runs for each row once the page was sent. Rows that want another note are asked again.
+
+    `facts(row)` is what the page shows of each, so that nobody decides by a title.
+    """
     note, left = request.POST.get("note", ""), list(rows)
     errors: list[str] = []
     if request.POST.get("confirmed"):
@@ -37,6 +41,7 @@ def ask(
         "note": note,
         "errors": errors,
         "rows": left,
+        "shown": [(row, facts(row)) for row in left],
         "action": request.POST.get("action", ""),
         "back": request.path,
     }

@@ -1,7 +1,7 @@
 """Escalations in the admin: what waits, for how long, what it would do; and the buttons that answer."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, ClassVar, Final
 
@@ -10,7 +10,7 @@ from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.decision.types import JSON
@@ -28,9 +28,19 @@ BUTTONS: Final[Mapping[str, str]] = {
     Resolution.BLOCK: "Block…",
 }
 
+_PERSON: Final = "Seconds that a person has to decide, where the agent's risk tier is {}: 30 to 604800 (7 days). {}"
+HELP: Final[Mapping[str, str]] = {
+    "low_seconds": _PERSON.format("low", "Default 86400 (24 hours)."),
+    "medium_seconds": _PERSON.format("medium", "Default 14400 (4 hours)."),
+    "high_seconds": _PERSON.format("high", "Default 1800 (30 minutes)."),
+    "critical_seconds": _PERSON.format("critical, or unknown", "Default 300 (5 minutes)."),
+    "hold_seconds": "Seconds that a caller is kept waiting before it is told to come again: 0 to 3600. Default 45.",
+    "use_seconds": "Seconds until an approval that nobody used lapses: 30 to 604800 (7 days). Default 3600 (1 hour).",
+}
+
 
 class EscalationAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "now", "left", "agent_name", "mcp_server", "tool_name", "risk_tier", "why", "created_at")
+    list_display = ("call", "what", "now", "left", "agent_name", "server", "risk_tier", "rule", "created_at")
     list_filter = ("status", "subject", "risk_tier", "mcp_server")
     search_fields = ("id", "agent_id", "agent_name", "tool_name", "requester_id", "policy_id")
     list_select_related = False
@@ -38,7 +48,7 @@ class EscalationAdmin(ReadOnlyAdmin):
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("now", "left", "subject", "reason", "policy_id", "risk_tier", "created_at", "expires_at")}),
         ("Who", {"fields": ("agent_name", "agent_id", "session_id", "requester_id", "requester_channel")}),
-        ("What", {"fields": ("mcp_server", "method", "tool_name", "action", "resource", "its_arguments")}),
+        ("What", {"fields": ("server", "method", "tool_name", "action", "resource", "its_arguments")}),
         ("Why", {"fields": ("its_findings", "its_verdicts")}),
         ("Answer", {"fields": ("resolution", "resolved_by", "resolved_at", "note", "usable_until", "used_at")}),
         ("Evidence", {"fields": ("event_id", "used_event_id", "input_hash", "tool_digest", "rulebook_version")}),
@@ -63,9 +73,21 @@ class EscalationAdmin(ReadOnlyAdmin):
         seconds = row.seconds_left(timezone.now())
         return "" if seconds is None else str(timedelta(seconds=seconds))
 
-    @admin.display(description="reason")
-    def why(self, row: Escalation) -> str:
-        return row.reason if len(row.reason) <= 80 else f"{row.reason[:79]}…"
+    @admin.display(description="call", ordering="tool_name")
+    def call(self, row: Escalation) -> str:
+        return row.tool_name or row.method
+
+    @admin.display(description="resource")
+    def what(self, row: Escalation) -> str:
+        return row.resource if len(row.resource) <= 60 else f"{row.resource[:24]}…{row.resource[-35:]}"
+
+    @admin.display(description="MCP server", ordering="mcp_server")
+    def server(self, row: Escalation) -> str:
+        return row.mcp_server
+
+    @admin.display(description="asked by the rule", ordering="policy_id")
+    def rule(self, row: Escalation) -> str:
+        return row.policy_id
 
     @admin.display(description="arguments, masked")
     def its_arguments(self, row: Escalation) -> SafeString:
@@ -106,7 +128,21 @@ class EscalationAdmin(ReadOnlyAdmin):
             return resolutions.resolve(row.pk, resolution=resolution, actor=who, note=note)
 
         title = BUTTONS[resolution].rstrip("…")
-        return ask(self, request, rows, resolve, title=title, question=question)
+        return ask(self, request, rows, resolve, title=title, question=question, facts=self._facts)
+
+    def _facts(self, row: Escalation) -> Sequence[tuple[str, object]]:
+        requester = f"{row.requester_id} over {row.requester_channel}" if row.requester_id else "not named"
+        return (
+            ("Status", self.now(row)),
+            ("Time left", self.left(row) or "none"),
+            ("Agent", f"{row.agent_name}, risk tier {row.risk_tier}"),
+            ("Requester", requester),
+            ("MCP server", row.mcp_server),
+            ("Call", f"{row.method} {row.tool_name}".strip()),
+            ("Resource", row.resource or "–"),
+            ("Arguments, masked", self.its_arguments(row)),
+            ("Rules that want a person", _rules(row)),
+        )
 
 
 class EscalationSettingAdmin(RefusalsInForm, RoleAdmin):
@@ -117,6 +153,9 @@ class EscalationSettingAdmin(RefusalsInForm, RoleAdmin):
     search_fields = ()
     list_select_related = False
     actions = None
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": HELP})
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return super().has_add_permission(request) and not EscalationSetting.objects.exists()
@@ -132,6 +171,11 @@ class EscalationSettingAdmin(RefusalsInForm, RoleAdmin):
         if row.pk is None:  # added with nothing but defaults, which need no row
             row.save()
         obj.pk = row.pk
+
+
+def _rules(row: Escalation) -> SafeString:
+    lines = ((one.get("policy", ""), one.get("reason", "")) for one in row.verdicts)
+    return format_html_join("", "<div><code>{}</code> {}</div>", lines)
 
 
 def _pretty(value: JSON) -> SafeString:

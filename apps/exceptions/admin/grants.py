@@ -1,7 +1,6 @@
 """Exceptions in the admin: what is granted to whom, and how often used; granting, extending, revoking."""
 
 from typing import Any, ClassVar, Final
-from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin
@@ -10,22 +9,24 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 
 from apps.agents.models import Agent, AgentStatus, McpServer
 from apps.decision.errors import BadInput
 from apps.exceptions.admin.asking import actor, ask
 from apps.exceptions.models import ExceptionGrant, ExceptionState, Urgency
 from apps.exceptions.models.grant import in_state
-from apps.exceptions.services import grants
+from apps.exceptions.services import grants, uses
 from apps.tenants.sites import RefusalsInForm, RoleAdmin
 
 COLOURS: Final = {Urgency.YELLOW: "#f5c518", Urgency.ORANGE: "#f28c28", Urgency.RED: "#d62828"}
+BUTTONS: Final = (("extend", "Extend…"), ("revoke", "Revoke…"))
+SHOWN_USES: Final = 20
 SHOWN: Final = (
-    "state", "urgency_colour", "agent_name", "agent_id", "mcp_server", "tool", "resource", "justification",
+    "state", "urgency_colour", "agent_name", "agent_id", "server_name", "tool", "resource", "justification",
     "created_by", "created_at", "expires_at", "extension_count", "max_extensions", "revoked_at", "revoked_by",
-    "use_count", "last_used_at", "uses",
+    "revoked_because", "use_count", "last_used_at", "its_uses",
 )  # fmt: skip
 
 
@@ -73,7 +74,7 @@ class GrantForm(forms.ModelForm[ExceptionGrant]):
 class GrantAdmin(RefusalsInForm, RoleAdmin):
     write_role = grants.WRITE_ROLE
     list_display = (
-        "__str__", "state", "urgency_colour", "mcp_server", "expires_at", "extended", "use_count", "last_used_at",
+        "__str__", "state", "urgency_colour", "server_name", "expires_at", "extended", "use_count", "last_used_at",
         "created_by",
     )  # fmt: skip
     list_filter = (StateFilter, "extension_count", "mcp_server", "created_at")
@@ -132,10 +133,43 @@ class GrantAdmin(RefusalsInForm, RoleAdmin):
     def extended(self, grant: ExceptionGrant) -> str:
         return f"{grant.extension_count} of {grant.max_extensions}"
 
-    @admin.display(description="its calls")
-    def uses(self, grant: ExceptionGrant) -> SafeString:
-        query = urlencode({"agent_id": grant.agent_id, "stage": "exception"})
-        return format_html('<a href="{}?{}">in the log</a>', reverse("admin:audit_auditentry_changelist"), query)
+    @admin.display(description="MCP server", ordering="mcp_server")
+    def server_name(self, grant: ExceptionGrant) -> str:
+        return grant.mcp_server or "every server"
+
+    @admin.display(description="revoked because")
+    def revoked_because(self, grant: ExceptionGrant) -> str:
+        if grant.revoked_at is None:
+            return "–"
+        entry = uses.end_of(grant)
+        return str(entry.extra.get("reason", "–")) if entry is not None else "The log has no entry of it any more."
+
+    @admin.display(description=f"its newest calls, at most {SHOWN_USES}")
+    def its_uses(self, grant: ExceptionGrant) -> SafeString | str:
+        entries = uses.of(grant).order_by("-seq")[:SHOWN_USES]
+        lines = [
+            (
+                reverse("admin:audit_auditentry_change", args=[one.pk]),
+                one.timestamp.strftime("%Y-%m-%d %H:%M:%S UTC"),
+                one.mcp_server,
+                one.tool_name or one.method,
+                one.target,
+                one.requester_id or "–",
+            )
+            for one in entries
+        ]
+        if not lines:
+            return "None yet."
+        pattern = '<tr><td><a href="{}">{}</a></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>'
+        head = "<th>time</th><th>MCP server</th><th>call</th><th>resource</th><th>requester</th>"
+        table = '<div class="wide"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>'
+        return format_html(table, mark_safe(head), format_html_join("", pattern, lines))  # noqa: S308 - a literal
+
+    def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
+        row = self.get_object(request, object_id)
+        live = row is not None and row.state(timezone.now()) is ExceptionState.LIVE
+        buttons = BUTTONS if live and self.has_grant_permission(request) else ()
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "buttons": buttons})
 
     @admin.action(description="Extend…", permissions=["grant"])
     def extend(self, request: HttpRequest, rows: QuerySet[ExceptionGrant]) -> HttpResponse | None:
@@ -143,7 +177,7 @@ class GrantAdmin(RefusalsInForm, RoleAdmin):
             return grants.extend(grant.pk, actor=who, hours=_hours(note))
 
         question = f"For how many hours more? {grants.DEFAULT_EXTENSION} where the field is empty."
-        return ask(self, request, rows, prolong, title="Extend", question=question, label="Hours")
+        return ask(self, request, rows, prolong, title="Extend", question=question, label="Hours", facts=_facts)
 
     @admin.action(description="Revoke…", permissions=["grant"])
     def revoke(self, request: HttpRequest, rows: QuerySet[ExceptionGrant]) -> HttpResponse | None:
@@ -151,7 +185,19 @@ class GrantAdmin(RefusalsInForm, RoleAdmin):
             return grants.revoke(grant.pk, actor=who, reason=note)
 
         question = "From the next call on, nothing is covered by these."
-        return ask(self, request, rows, withdraw, title="Revoke", question=question, label="Reason")
+        return ask(self, request, rows, withdraw, title="Revoke", question=question, label="Reason", facts=_facts)
+
+
+def _facts(grant: ExceptionGrant) -> tuple[tuple[str, object], ...]:
+    return (
+        ("Agent", grant.agent_name),
+        ("MCP server", grant.mcp_server or "every server"),
+        ("Resource", grant.resource),
+        ("Justification", grant.justification),
+        ("Expires", f"{grant.expires_at:%Y-%m-%d %H:%M:%S} UTC"),
+        ("Extended", f"{grant.extension_count} of {grant.max_extensions} times"),
+        ("Used", f"{grant.use_count} times"),
+    )
 
 
 def _hours(text: str) -> int:

@@ -7,21 +7,23 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from apps.exceptions.admin.asking import actor, for_each
-from apps.exceptions.models import NotificationHook
+from apps.exceptions.models import Delivery, NotificationHook
 from apps.exceptions.services import hooks
 from apps.tenants.roles import Role
 from apps.tenants.sites import ReadOnlyAdmin, RefusalsInForm, RoleAdmin
 
 
 class HookForm(forms.ModelForm[NotificationHook]):
-    url = forms.CharField(max_length=1000, widget=forms.URLInput(attrs={"size": 80}))
+    url = forms.CharField(label="URL", max_length=1000, widget=forms.URLInput(attrs={"size": 80}))
     kinds = forms.MultipleChoiceField(
         choices=[(kind, kind) for kind in hooks.KINDS],
         widget=forms.CheckboxSelectMultiple,
         required=False,
-        help_text="None is all of them.",
+        help_text="What it is told of. None chosen: every kind.",
     )
 
     class Meta:
@@ -34,11 +36,20 @@ class HookAdmin(RefusalsInForm, RoleAdmin):
 
     view_role = Role.ADMIN
     form = HookForm
-    list_display = ("name", "url", "enabled", "created_at", "updated_at")
+    list_display = ("name", "address", "told_of", "enabled", "created_at", "updated_at")
     list_filter = ("enabled",)
     search_fields = ("name", "url")
     list_select_related = False
     actions = ("send_test", "rotate_secret", "enable", "disable")
+
+    @admin.display(description="URL", ordering="url")
+    def address(self, row: NotificationHook) -> str:
+        return row.url
+
+    @admin.display(description="kinds")
+    def told_of(self, row: NotificationHook) -> SafeString | str:
+        lines = ((kind,) for kind in row.kinds)
+        return format_html_join("", '<div class="notbroken">{}</div>', lines) if row.kinds else "every kind"
 
     def has_act_permission(self, request: HttpRequest) -> bool:
         return self._holds(request, Role.ADMIN)
@@ -100,8 +111,12 @@ class HookAdmin(RefusalsInForm, RoleAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     view_role = Role.ADMIN
     list_display = (
-        "id", "hook", "kind", "status", "attempts", "response_code", "error", "created_at", "sent_at",
+        "message", "hook", "status", "attempts", "response_code", "error", "created_at", "sent_at",
     )  # fmt: skip
     list_filter = ("status", "kind", "hook")
     list_select_related: ClassVar[tuple[str, ...]] = ("hook",)
     search_fields = ("id", "kind")
+
+    @admin.display(description="kind", ordering="kind")
+    def message(self, row: Delivery) -> SafeString:
+        return format_html('<span class="notbroken">{}</span>', row.kind)

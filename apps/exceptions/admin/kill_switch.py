@@ -1,15 +1,16 @@
 """The kill switch in the admin: the tenant's own, and on the operator's site the installation's and the glass."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 
-from apps.exceptions.admin.turning import Turn, TurnForm, TurningAdmin
+from apps.exceptions.admin.turning import Says, Turn, TurnForm, TurningAdmin
 from apps.exceptions.services import break_glass, fleet, kill_switch
 from apps.exceptions.services.break_glass import DEFAULT_MINUTES, MAX_MINUTES
+from apps.exceptions.services.standing_words import fleet_words, lift_words, tenant_words
 from apps.tenants.context import in_tenant
-from apps.tenants.services import schema_of_slug
+from apps.tenants.services import schema_of_slug, standing_schemas
 from apps.tenants.sites import ReadOnlyAdmin
 
 STOPPED = "All agents are stopped: no call is forwarded any more."
@@ -39,17 +40,14 @@ class KillSwitchAdmin(TurningAdmin):
             "Every agent of this tenant is refused from now on, and calls that wait for a person are denied."
             " The next page comes when no call is forwarded any more.",
             _engage,
+            danger=True,
         ),
         "release": Turn("Release", "The agents of this tenant may act again, as policy lets them.", _release),
     }
 
-    def says(self) -> str:
-        standing = kill_switch.standing()
-        if standing.fleet is not None:
-            return f"All agents of this installation are stopped: {standing.fleet.reason}"
-        if standing.tenant is not None:
-            return f"All agents are stopped by {standing.tenant.engaged_by}: {standing.tenant.reason}"
-        return "Agents may act."
+    def says(self) -> Says:
+        stops = tenant_words()
+        return Says(stops, lift_words() if stops else ("Nothing stops the agents: they may act, as policy lets them.",))
 
     def fitting(self) -> tuple[str, ...]:
         return ("release",) if kill_switch.standing().tenant is not None else ("engage",)
@@ -69,8 +67,24 @@ class TenantTurnForm(TurnForm):
 
 
 class BreakForm(TenantTurnForm):
-    agent_id = forms.UUIDField(required=False, help_text="Empty lifts the stop for all agents of the tenant.")
-    minutes = forms.IntegerField(min_value=1, max_value=MAX_MINUTES, initial=DEFAULT_MINUTES)
+    whom = forms.ChoiceField(
+        label="For whom",
+        choices=[("agent", "one agent, named below"), ("all", "ALL agents of the tenant")],
+        widget=forms.RadioSelect,
+    )
+    agent_id = forms.UUIDField(required=False, label="Agent id", help_text="Where it is for one agent.")
+    minutes = forms.IntegerField(
+        min_value=1, max_value=MAX_MINUTES, initial=DEFAULT_MINUTES, help_text=f"1 to {MAX_MINUTES}."
+    )
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or {}
+        whom, named = data.get("whom"), data.get("agent_id") is not None
+        if whom == "agent" and not named and "agent_id" not in self.errors:
+            self.add_error("agent_id", "Say which agent.")
+        if whom == "all" and named:
+            self.add_error("agent_id", "Leave this empty for all agents, or choose one agent above.")
+        return data
 
 
 def _in_tenant(data: Mapping[str, Any], actor: str, turn: Any) -> str:
@@ -112,6 +126,7 @@ class FleetStopAdmin(TurningAdmin):
             "Stop the installation",
             "Every agent of EVERY tenant is refused from now on, and calls that wait for a person are denied.",
             lambda data, actor: _told(fleet.engage_fleet(reason=data["reason"], actor=actor)),
+            danger=True,
         ),
         "release": Turn(
             "Release the installation",
@@ -123,6 +138,7 @@ class FleetStopAdmin(TurningAdmin):
             "Every agent of this tenant is refused from now on.",
             lambda data, actor: _in_tenant(data, actor, _engage),
             TenantTurnForm,
+            danger=True,
         ),
         "release-tenant": Turn(
             "Release one tenant",
@@ -135,14 +151,45 @@ class FleetStopAdmin(TurningAdmin):
             "For a limited time what stops this tenant does not hold for one agent, or for all. Policy still does.",
             _break,
             BreakForm,
+            danger=True,
         ),
         "mend": Turn("Mend the glass", "The stop holds again for everybody, at once.", _mend, TenantTurnForm),
     }
 
-    def says(self) -> str:
-        stop = fleet.current()
-        return "Nothing stops the installation." if stop is None else f"The installation is stopped: {stop.reason}"
+    def says(self) -> Says:
+        stops, found = fleet_words(), _tenants()
+        own, broken = (", ".join(names) for names in (found.stopped, found.broken))
+        lines = () if stops else ("Nothing stops the installation.",)
+        if broken:
+            lines += (f"The glass is broken in: {broken}.",)
+        return Says((*stops, *((f"Stopped on their own: {own}.",) if own else ())), lines)
 
     def fitting(self) -> tuple[str, ...]:
-        other = "release" if fleet.current() is not None else "engage"
-        return (other, "engage-tenant", "release-tenant", "break-glass", "mend")
+        stopped, found = fleet.current() is not None, _tenants()
+        fits = {
+            "engage": not stopped,
+            "release": stopped,
+            "engage-tenant": True,
+            "release-tenant": bool(found.stopped),
+            "break-glass": stopped or bool(found.stopped),
+            "mend": bool(found.broken),
+        }
+        return tuple(name for name in self.turns if fits[name])
+
+
+class _Found(NamedTuple):
+    stopped: tuple[str, ...]
+    broken: tuple[str, ...]
+
+
+def _tenants() -> _Found:
+    """Which tenants have a stop of their own, and which a broken glass. Asks each; nobody opens this page often."""
+    stopped, broken = [], []
+    for schema in standing_schemas():
+        with in_tenant(schema):
+            standing = kill_switch.standing()
+        if standing.tenant is not None:
+            stopped.append(schema.removeprefix("t_"))
+        if standing.lifts:
+            broken.append(schema.removeprefix("t_"))
+    return _Found(tuple(stopped), tuple(broken))

@@ -1,6 +1,7 @@
 """A page for what concerns no single row: a form that asks why and whether one is sure, and then does it."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django import forms
@@ -20,7 +21,7 @@ class TurnForm(forms.Form):
         min_length=MIN_REASON, max_length=MAX_REASON, widget=forms.Textarea({"rows": 3, "cols": 80})
     )
     sure = forms.BooleanField(label="I am sure", help_text="This concerns running agents at once.")
-    field_order = ("tenant", "agent_id", "minutes", "reason", "sure")
+    field_order = ("tenant", "whom", "agent_id", "minutes", "reason", "sure")
 
 
 class Turn:
@@ -32,11 +33,22 @@ class Turn:
         question: str,
         act: Callable[[Mapping[str, Any], str], str],
         form: type[TurnForm] = TurnForm,
+        *,
+        danger: bool = False,
     ) -> None:
         self.title = title
         self.question = question
         self.act = act
         self.form = form
+        self.danger = danger  # its button looks like one that deletes
+
+
+@dataclass(frozen=True, slots=True)
+class Says:
+    """What holds now, a sentence a line; what stops somebody is shown like an error."""
+
+    stops: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
 
 
 class TurningAdmin(ReadOnlyAdmin):
@@ -46,7 +58,7 @@ class TurningAdmin(ReadOnlyAdmin):
     turns: ClassVar[Mapping[str, Turn]] = {}
     who = "user"
 
-    def says(self) -> str:
+    def says(self) -> Says:
         """What holds now, above the list."""
         raise NotImplementedError
 
@@ -63,7 +75,7 @@ class TurningAdmin(ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         may = self._holds(request, Role.ADMIN)
-        tools = [(f"{name}/", self.turns[name].title) for name in self.fitting()] if may else []
+        tools = [(f"{name}/", self.turns[name]) for name in self.fitting()] if may else []
         context = {"tools": tools, "says": self.says(), **(extra_context or {})}
         return super().changelist_view(request, context)
 
@@ -84,7 +96,7 @@ class TurningAdmin(ReadOnlyAdmin):
                 **self.admin_site.each_context(request),
                 "opts": self.opts,
                 "title": turn.title,
-                "question": turn.question,
+                "turn": turn,
                 "form": form,
             }
             return TemplateResponse(request, "admin/exceptions/turn.html", context)

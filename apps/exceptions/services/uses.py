@@ -32,6 +32,13 @@ def of(grant: ExceptionGrant) -> QuerySet[AuditEntry]:
     )
 
 
+def end_of(grant: ExceptionGrant) -> AuditEntry | None:
+    """The entry of its revocation, which alone knows why."""
+    revoked = AuditEntry.objects.filter(agent_id=str(grant.agent_id), kind=EventKind.EXCEPTION_REVOKED.label)
+    named = revoked.annotate(exception=KeyTextTransform("exception", "extra")).filter(exception=str(grant.id))
+    return named.order_by("-seq").first()
+
+
 def count(entries: Sequence[AuditEntry]) -> None:
     """Adds a batch of the log to the counters."""
     tallies: dict[UUID, _Tally] = {}

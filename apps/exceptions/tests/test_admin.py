@@ -41,8 +41,8 @@ def test_it_shows_what_waits_and_what_it_would_do(acme: str, admin_of: Admin) ->
     held = hold(acme, make_asked(acme, script, tier="high"))
     client = admin_of(acme)
     listed = client.get(f"{BASE}/escalation/?status__exact=pending").content.decode()
-    assert "delete_file by agent 1" in listed
-    assert "0:29:" in listed
+    assert all(words in listed for words in ("delete_file</a>", "agent 1", "0:29:", "delete.ask</td>"))
+    assert "<script>" not in listed.partition('id="result_list"')[2].partition("</table>")[0]
     page = client.get(f"{BASE}/escalation/{held.id}/change/").content.decode()
     assert "&lt;script&gt;alert(1)" in page
     assert "<script>alert(1)" not in page
@@ -58,7 +58,9 @@ def test_it_asks_for_a_note_before_it_answers(acme: str, admin_of: Admin) -> Non
     client = admin_of(acme)
     asked = press(client, "escalation", "approve", held.id)
     assert "<textarea" in asked
-    assert "delete_file by agent 1" in asked
+    assert all(words in asked for words in ("agent 1, risk tier critical", "tools/call delete_file", "0:04:"))
+    assert "delete.ask</code> delete.ask wants a person" in asked
+    assert "&quot;path&quot;" in asked
     again = answer(client, held, "approve", note="  ")
     assert "Say why" in again
     assert row_of(acme, held).status == "pending"

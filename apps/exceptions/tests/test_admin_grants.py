@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.decision.events import EventKind
 from apps.exceptions.models import ExceptionGrant
-from apps.exceptions.tests.granting import WHY, again, grant, new_agent, older
+from apps.exceptions.tests.granting import WHY, again, decided, grant, new_agent, older, told
 from apps.tenants.context import in_tenant
 
 PAGE = "/admin/exceptions/exceptiongrant/"
@@ -88,6 +89,22 @@ def test_it_lists_with_states_and_colours(acme: str, admin_of: Admin) -> None:
     assert WHY in page.content.decode()
     assert client.post(f"{PAGE}{rows[2].pk}/change/", form(rows[2].agent_id)).status_code == 403
     assert client.get(f"{PAGE}{rows[2].pk}/delete/").status_code == 403
+
+
+def test_its_page_lists_its_own_uses_and_says_why_it_ended(acme: str, admin_of: Admin) -> None:
+    client, agent = admin_of(acme), new_agent(acme)
+    ours, other = grant(acme, agent), grant(acme, agent, resource="/srv/else")
+    decided(acme, agent, str(ours.pk), target="/srv/ours.csv")
+    decided(acme, agent, str(other.pk), target="/srv/theirs.csv")
+    page = client.get(f"{PAGE}{ours.pk}/change/").content.decode()
+    entry = told(acme, EventKind.CALL_DECISION)[0]
+    assert "/srv/ours.csv" in page and "/srv/theirs.csv" not in page
+    assert f"/admin/audit/auditentry/{entry.seq}/change/" in page
+    assert 'value="Extend…"' in page and 'value="Revoke…"' in page and "/history/" not in page
+    assert WHY in press(client, "revoke", ours)
+    press(client, "revoke", ours, confirmed="yes", note="The report is out.")
+    page = client.get(f"{PAGE}{ours.pk}/change/").content.decode()
+    assert "The report is out." in page and 'value="Revoke…"' not in page
 
 
 def test_it_gives_an_analyst_no_buttons_and_a_second_tenant_no_rows(

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
+from apps.exceptions.admin.kill_switch import FleetStopAdmin
 from apps.exceptions.models import BreakGlass, KillSwitch
 from apps.exceptions.services import fleet
 from apps.tenants.context import in_operator, in_tenant
@@ -70,7 +72,9 @@ def test_the_operator_stops_all_or_one_and_breaks_the_glass(
     assert stop.engaged_by == "operator:kim"
     assert WHY["reason"] in operator.get(FLEET).content.decode()
     assert WHY["reason"] in admin_of(acme).get(PAGE).content.decode()
-    lift = {**WHY, "tenant": "acme", "agent_id": "", "minutes": "5"}
+    lift = {**WHY, "tenant": "acme", "whom": "all", "agent_id": "", "minutes": "5"}
+    for unclear in ({"whom": ""}, {"whom": "agent"}, {"agent_id": str(uuid4())}):
+        assert "errorlist" in operator.post(f"{FLEET}break-glass/", {**lift, **unclear}).content.decode()
     assert operator.post(f"{FLEET}break-glass/", lift).status_code == 302
     assert "errorlist" in operator.post(f"{FLEET}break-glass/", {**lift, "minutes": "9999"}).content.decode()
     assert "no tenant" in operator.post(f"{FLEET}break-glass/", {**lift, "tenant": "nobody"}).content.decode()
@@ -84,6 +88,43 @@ def test_the_operator_stops_all_or_one_and_breaks_the_glass(
     with in_tenant(acme):
         assert KillSwitch.objects.get().engaged_by == "operator:kim"
     assert operator.post(f"{FLEET}release-tenant/", {**WHY, "tenant": "acme"}).status_code == 302
+
+
+def test_every_first_page_says_that_agents_are_stopped(
+    operator: Client, acme: str, globex: str, admin_of: Callable[[str], Client]
+) -> None:
+    browser, elsewhere = admin_of(acme), admin_of(globex)
+    assert "STOPPED" not in browser.get("/admin/").content.decode()
+    browser.post(f"{PAGE}engage/", WHY)
+    assert "STOPPED: no call of any agent of this tenant" in browser.get("/admin/").content.decode()
+    assert "STOPPED" not in elsewhere.get("/admin/").content.decode()
+    assert "STOPPED" not in operator.get("/admin/").content.decode()
+    operator.post(f"{FLEET}engage/", WHY)
+    assert "STOPPED: no call of any agent of this installation" in operator.get("/admin/").content.decode()
+    both = browser.get(PAGE).content.decode()
+    assert (
+        "STOPPED by the operator, for every tenant" in both and "STOPPED: no call of any agent of this tenant" in both
+    )
+    assert "STOPPED by the operator" in elsewhere.get("/admin/").content.decode()
+
+
+def test_the_operator_is_offered_what_makes_sense_now(
+    operator: Client, acme: str, admin_of: Callable[[str], Client]
+) -> None:
+    def offered() -> set[str]:
+        page = operator.get(FLEET).content.decode()
+        return {name for name in FleetStopAdmin.turns if f'<li><a href="{name}/"' in page}
+
+    assert offered() == {"engage", "engage-tenant"}
+    operator.post(f"{FLEET}engage-tenant/", {**WHY, "tenant": "acme"})
+    assert "Stopped on their own: acme." in operator.get(FLEET).content.decode()
+    assert offered() == {"engage", "engage-tenant", "release-tenant", "break-glass"}
+    operator.post(f"{FLEET}break-glass/", {**WHY, "tenant": "acme", "whom": "all", "agent_id": "", "minutes": "5"})
+    assert offered() == {"engage", "engage-tenant", "release-tenant", "break-glass", "mend"}
+    assert "The glass is broken for ALL agents" in admin_of(acme).get(PAGE).content.decode()
+    operator.post(f"{FLEET}release-tenant/", {**WHY, "tenant": "acme"})
+    operator.post(f"{FLEET}engage/", WHY)
+    assert offered() >= {"release", "break-glass"} and "engage" not in offered()
 
 
 def test_the_operators_pages_are_not_on_a_tenants_host(acme: str, admin_of: Callable[[str], Client]) -> None:

@@ -76,3 +76,12 @@ def test_a_refused_policy_comes_back_with_what_was_typed(acme: str, admin_of: Ca
     assert 'value="Mine"' in text
     assert "verdicts contains {" in text
     assert "errorlist" in text
+
+
+def test_the_limits_say_what_they_mean_and_what_comes_of_them(acme: str, admin_of: Callable[[str], Client]) -> None:
+    client = admin_of(acme)
+    rates = client.get("/admin/policies/ratelimitsetting/add/").content.decode()
+    assert "60 calls per minute and agent" in rates and "at most 60 times the calls per minute" in rates
+    assert "<th>critical</th><td>15</td><td>25</td><td>100 s</td>" in rates
+    blast = client.get("/admin/policies/blastradiussetting/add/").content.decode()
+    assert "1 to 100000. Default 10." in blast and "Default: MEMORY, SOUL, IDENTITY, .env." in blast

@@ -43,7 +43,8 @@ def test_a_reviewer_reads_what_it_changes(acme: str, row: PolicyChangeRequest, a
     assert "FAILED: is undefined, not true" in text
     assert "2 of 2 recorded calls, 2 would end otherwise" in text
     assert "deny → allow, 2 times" in text
-    assert 'value="Approve"' in text
+    assert 'value="Approve…"' in text and 'value="Withdraw"' not in text
+    assert '<span class="head">--- ' in text
     assert client.get(f"{CHANGES}?status__exact=open&q=late").content.decode().count("late_hours") > 0
 
 
@@ -51,6 +52,7 @@ def test_approving_asks_for_a_note_first(acme: str, row: PolicyChangeRequest, ad
     client = admin_of(acme)
     page = client.post(CHANGES, chosen("approve", row))
     assert page.status_code == 200 and b"take effect with the next call" in page.content
+    assert b"<del>-" in page.content and b"&lt;b&gt;Please" in page.content
     with in_tenant(acme):
         row.refresh_from_db()
         assert row.status == "open"
@@ -89,6 +91,8 @@ def test_nobody_approves_their_own_in_the_console(acme: str, admin_of: AdminOf) 
     with in_tenant(acme):
         row = PolicyChangeRequest.objects.get()
         assert (row.note, row.status) == ("Please", "open")
+    text = client.get(f"{CHANGES}{row.pk}/change/").content.decode()
+    assert 'value="Withdraw"' in text and 'value="Rebase"' in text and 'value="Approve…"' not in text
     page = client.post(CHANGES, chosen("approve", row, confirmed="yes"), follow=True)
     assert b"Nobody reviews a change of their own." in page.content
 
@@ -121,7 +125,11 @@ def test_replays_and_shadows_are_looked_at(acme: str, admin_of: AdminOf) -> None
     listed = client.get("/admin/policies/comparison/?kind__exact=replay").content
     assert b"100 %" in listed
     shown = client.get(f"/admin/policies/comparison/{run.pk}/change/").content.decode()
-    assert "allow (permission_match.granted) → deny (tenant.late_hours.read)" in shown
+    assert "<td>allow (permission_match.granted)</td><td>deny (tenant.late_hours.read)</td>" in shown
+    assert "At most 20 calls are kept" in shown and "allow → deny: 2" in shown
+    with in_tenant(acme):
+        sample = run.samples.first()
+    assert sample is not None and f"/admin/audit/auditentry/{sample.seq}/change/" in shown
     client.post("/admin/policies/policy/", chosen("shadow", made))
     with in_tenant(acme):
         assert Comparison.objects.filter(kind="shadow", status="running").count() == 1
@@ -137,7 +145,7 @@ def test_a_viewer_looks_and_decides_nothing(
     with in_tenant(acme):
         client.force_login(user)
     text = client.get(f"{CHANGES}{row.pk}/change/").content.decode()
-    assert "<ins>+" in text and 'value="Approve"' not in text
+    assert "<ins>+" in text and 'value="Approve…"' not in text
     client.post(CHANGES, chosen("reject", row, confirmed="yes", note="No"))
     with in_tenant(acme):
         row.refresh_from_db()
