@@ -82,6 +82,11 @@ def _back(texts: list[int], places: list[int], offset: int) -> tuple[int, int]:
     return start, start + 1
 
 
+def escapes(buffer: bytes) -> int:
+    """At most how many escapes `unescaped` would have to take out; counting them costs next to nothing."""
+    return buffer.count(b"%") + buffer.count(b"\\u00") + buffer.count(b"\\/") + buffer.count(b"&")
+
+
 def unescaped(buffer: bytes) -> Unescaped | None:
     steps: list[tuple[re.Pattern[bytes], bytes]] = []
     text = buffer
@@ -112,10 +117,17 @@ def _char(escape: re.Match[bytes]) -> bytes:
     return slash or bytes((int(unicode or hexadecimal, 16),))
 
 
-def base64_blocks(buffer: bytes) -> Iterator[Block]:
-    """Runs of base64 that hold text. A run may be wrapped over lines."""
-    position = 0
+class TooManyRuns(Exception):  # noqa: N818 - a business word
+    """More base64 than is worth decoding."""
+
+
+def base64_blocks(buffer: bytes, most: int | None = None) -> Iterator[Block]:
+    """Runs of base64 that hold text. A run may be wrapped over lines. Raises TooManyRuns after `most`."""
+    position = tried = 0
     while (found := _BASE64_TEXT.search(buffer, position)) is not None:
+        tried += 1
+        if most is not None and tried > most:
+            raise TooManyRuns
         head = buffer[max(position, found.start() - _LOOKBACK) : found.start()]
         run = found.start() - (len(head) - len(head.rstrip(_ALPHABET)))
         # What is in front may be a label ("Basic/"): the text tells where the groups of four begin.

@@ -19,6 +19,8 @@ from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.pattern import Hit, Pattern
 
 _READ = 1024
+# What may be decoded of one value where somebody waits for it; more is as suspicious as too many candidates.
+MAX_RUNS, MAX_ESCAPES = 10_000, 100_000
 _BASE64, _ESCAPE = -1, -2  # where a pattern's index would stand: something may be encoded
 
 
@@ -76,7 +78,13 @@ class Matcher:
             return []
         found = list(self._direct(buffer, seen, budget))
         if _BASE64 in seen:
-            found.extend(self._decoded(list(decoding.base64_blocks(buffer)), budget))
+            try:
+                blocks = list(decoding.base64_blocks(buffer, None if budget is None else MAX_RUNS))
+            except decoding.TooManyRuns:
+                raise TooManyCandidates from None
+            found.extend(self._decoded(blocks, budget))
+        if _ESCAPE in seen and budget is not None and decoding.escapes(buffer) > MAX_ESCAPES:
+            raise TooManyCandidates
         if _ESCAPE in seen and (unescaped := decoding.unescaped(buffer)) is not None:
             for match in self._direct(unescaped.text, self.triggered(unescaped.text), budget):
                 found.append(Match(match.pattern, *unescaped.place(match.start, match.end), decoded=True))

@@ -1,5 +1,6 @@
 """Where findings are said to be, what they keep to themselves, and what a tenant can change."""
 
+import base64
 import json
 import threading
 
@@ -203,6 +204,15 @@ def test_a_crowd_of_look_alikes_is_refused_as_a_whole_and_not_half_scanned(crowd
     found = SCAN({"text": crowd * 20_000})
     assert found == () or {finding.rule for finding in found} == {SCAN_LIMIT}
     assert all(finding.action is DlpAction.DENY and finding.excerpt == "***" for finding in found)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [base64.b64encode(b"hello world this is").decode() + " ", "YWFhYWFhYWFhYWFhYWFhYWFh/ ", "%41", "\\u0041", "&amp;"],
+)
+def test_more_than_can_be_decoded_in_time_is_refused_as_a_whole(encoded: str) -> None:
+    assert [finding.rule for finding in SCAN({"text": encoded * 110_000})] == [SCAN_LIMIT]
+    assert SCAN({"text": encoded * 1_000}) == ()
 
 
 def test_a_scan_that_holds_nobody_up_looks_at_everything() -> None:
