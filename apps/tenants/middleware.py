@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils.deprecation import MiddlewareMixin
 
@@ -27,7 +28,10 @@ class TenantMiddleware(MiddlewareMixin):
             host = request.get_host().rsplit(":", 1)[0].lower()
         except DisallowedHost:
             return _no_tenant()
-        place = services.place_of_host(host)
+        try:
+            place = services.place_of_host(host)
+        except OperationalError:  # away, or without a place for another connection
+            return _no_database()
         if place is None:
             return _no_tenant()
         here.set_schema(place.schema)
@@ -39,6 +43,16 @@ class TenantMiddleware(MiddlewareMixin):
     def process_response(self, request: HttpRequest, response: Any) -> Any:
         here.set_schema_to_public()
         return response
+
+
+def _no_database() -> JsonResponse:
+    body = {
+        "type": "urn:behavry:error:database_unavailable",
+        "title": "Service Unavailable",
+        "status": 503,
+        "detail": "The database is not available. Try again in a moment.",
+    }
+    return JsonResponse(body, status=503, content_type="application/problem+json", headers={"Retry-After": "1"})
 
 
 def _no_tenant() -> JsonResponse:

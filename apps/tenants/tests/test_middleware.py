@@ -3,7 +3,9 @@
 from collections.abc import Callable
 
 import pytest
+from django.db import connection
 from django.test import Client
+from pytest_django.plugin import DjangoDbBlocker
 
 from apps.tenants.context import here
 
@@ -54,3 +56,16 @@ def test_styles_are_served_by_the_product_itself_on_any_host(db: None) -> None:
     answer = Client(SERVER_NAME="nobody.test").get("/static/admin/css/base.css")
     assert answer.status_code == 200
     assert answer["Content-Type"].startswith("text/css")
+
+
+def test_a_database_that_is_away_is_said_and_not_an_internal_error(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with django_db_blocker.unblock():
+        connection.close()
+        monkeypatch.setitem(connection.settings_dict, "HOST", "127.0.0.1")
+        monkeypatch.setitem(connection.settings_dict, "PORT", "1")
+        answer = Client(SERVER_NAME="acme.test").get("/api/v1/agents")
+        connection.close()
+    assert (answer.status_code, answer["Retry-After"]) == (503, "1")
+    assert answer.json()["type"] == "urn:behavry:error:database_unavailable"
