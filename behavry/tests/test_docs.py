@@ -50,6 +50,7 @@ def test_every_documented_setting_exists() -> None:
         + (ROOT / "docker-compose.yml").read_text()
     )
     sources += (ROOT / "Makefile").read_text() + "".join(path.read_text() for path in (ROOT / "sdk").rglob("*.py"))
+    sources += "".join(path.read_text() for path in (ROOT / "bench").glob("*.py"))
     named = {name for path in DOCUMENTS for name in re.findall(r"`(BEHAVRY_[A-Z_]+)`", path.read_text())}
     assert {name for name in named if name not in sources} == set()
 

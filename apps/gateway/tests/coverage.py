@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from apps.decision.types import Action
 from apps.gateway import methods
 from apps.gateway.methods import Care, Method
 
@@ -32,6 +33,7 @@ class Control(Enum):
     DLP = "DLP"
     BLAST_RADIUS = "blast radius"
     POLICY = "policy"
+    ESCALATION = "escalation"
     EXCEPTION = "exception"
     AUDIT = "audit"
 
@@ -84,13 +86,15 @@ def why_not(ingress: Ingress, control: Control) -> str:
     if control in (Control.IDENTITY, Control.KILL_SWITCH, Control.AUDIT):
         return ""
     if control is Control.RATE:
-        return "" if ingress.has_body else "carries no message"
+        return "" if ingress.has_body else "carries no message: it is a verb of HTTP alone"
     if control is Control.DLP:
-        return "" if ingress.has_body else "carries no message"
+        return "" if ingress.has_body else "carries no message: it is a verb of HTTP alone"
     if ingress.method == "subscriptions/listen":
         return ""  # every resource it names is decided
     if ingress.spec.care is not Care.DECIDE:
-        return "recorded, not decided"
+        return "recorded, and policy is not asked; what lists answer is filtered by it"
+    if control is Control.ESCALATION and ingress.spec.action is Action.INITIALIZE:
+        return "only says hello: the base rules ask nobody about it, a tenant's policy may"
     if control is Control.BLAST_RADIUS and ingress.method not in REACHING:
         return "names nothing that could be reached"
     return ""
@@ -101,31 +105,55 @@ REACHING = frozenset({"tools/call", "resources/read", "resources/subscribe", "pr
 
 
 def page() -> str:
-    """docs/coverage.md."""
+    """docs/coverage.md: one row for all messages that have the same cells."""
     found = list(ingresses())
-    lines = [
-        "# Which control fires on which way in",
-        "",
-        "Made by `make gen` from the gateway's own table of methods. A test (`test_coverage.py`) sends a",
-        "message down every way and shows each control firing. *Fires*: with the control set against the caller, the",
-        "upstream sees nothing and the log says why. For *exception*: what policy denies passes by it. For *audit*:",
-        "what passes is in the log first, and nothing passes while the log cannot be written. A dash: see below.",
-        "",
-        f"{len(found)} ways × {len(Control)} controls.",
-        "",
-        "| Message | Way | " + " | ".join(control.value for control in Control) + " |",
-        "|---|---|" + "---|" * len(Control),
-    ]
     reasons: dict[str, int] = {}
+    rows: dict[tuple[str, ...], dict[str, list[str]]] = {}
     for ingress in found:
         cells = []
         for control in Control:
             why = why_not(ingress, control)
             cells.append("fires" if not why else f"– {reasons.setdefault(why, len(reasons) + 1)}")
-        name = ingress.method if " " in ingress.method else f"`{ingress.method}`"
-        lines.append(f"| {name} | {ingress.way.value} | " + " | ".join(cells) + " |")
+        rows.setdefault(tuple(cells), {}).setdefault(_named(ingress.method), []).append(ingress.way.value)
+    lines = [
+        *_TOP,
+        "",
+        f"{len(found)} ways × {len(Control)} controls.",
+        "",
+        "| Messages | " + " | ".join(control.value for control in Control) + " |",
+        "|---|" + "---|" * len(Control),
+    ]
+    for cells, messages in rows.items():
+        by_ways: dict[str, list[str]] = {}
+        for name, ways in messages.items():
+            by_ways.setdefault(", ".join(ways), []).append(name)
+        text = "; ".join(f"{', '.join(names)} ({ways})" for ways, names in by_ways.items())
+        lines.append(f"| {text} | " + " | ".join(cells) + " |")
     lines += ["", *(f"{number}. {why}" for why, number in reasons.items()), ""]
     return "\n".join(lines)
+
+
+def _named(method: str) -> str:
+    if method == UNKNOWN:
+        return "any method the gateway does not know"
+    return method if " " in method else f"`{method}`"
+
+
+_TOP = (
+    "# Which control fires on which way in",
+    "",
+    "*stateful*: a message of the revisions that know sessions, until 2025-11-25. *stateless*: a request of",
+    "2026-07-28. *batch*: one message of several in a JSON array. A dash: the control does not fire, for the reason",
+    "below the table. A method that the gateway does not know is judged like a tool that executes: denied unless a",
+    "policy allows it.",
+    "",
+    "*Fires*: with the control set against the caller, the upstream sees nothing and the log says why. For",
+    "*escalation*: the message waits for a person. For *exception*: what policy denies passes by it. For *audit*: what",
+    "passes is in the log first, and nothing passes while the log cannot be written.",
+    "",
+    "Made by `make gen` from the gateway's own table of methods; a test (`test_coverage.py`) sends a message down",
+    "every way and shows each control firing.",
+)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from psycopg import sql
 from apps.agents import services as agents
 from apps.audit import services as audit
 from apps.decision.events import EventKind
-from apps.exceptions.models import ExceptionGrant
+from apps.exceptions.models import Escalation, ExceptionGrant
 from apps.exceptions.services import kill_switch
 from apps.exceptions.services.escalation_settings import configure_escalations
 from apps.gateway import methods
@@ -217,6 +217,19 @@ async def test_policy_fires_on_every_way(ready: Tenant, caller_of: Callable[...,
     await watched.send_all(caller_of(ready, token), Control.POLICY)
     assert watched.passed == []
     assert decided(ready, lambda row: row["stage"] == "policy") == expected(Control.POLICY)
+
+
+async def test_a_person_is_asked_on_every_way(
+    ready: Tenant, caller_of: Callable[..., Caller], watched: Watched
+) -> None:
+    """An agent of a high risk tier that does not say for whom it acts waits for a person, whatever it wants."""
+    _, token = ready.agent("*:*", risk_tier="high")
+    await watched.send_all(caller_of(ready, token), Control.ESCALATION)
+    assert watched.passed == []
+    asked = decided(ready, lambda row: row["policy_result"] == "escalate" and bool(row["extra"].get("escalation")))
+    assert asked == expected(Control.ESCALATION)
+    pending = await asyncio.to_thread(ready.inside, lambda: set(Escalation.objects.values_list("method", "status")))
+    assert pending == {(method, "pending") for method in expected(Control.ESCALATION)}
 
 
 async def test_an_exception_holds_on_every_way(
