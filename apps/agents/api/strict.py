@@ -10,7 +10,7 @@ from apps.decision.errors import BadInput
 
 
 class StrictMixin(serializers.BaseSerializer[Any]):
-    """Refuses unknown fields by name, along with what is wrong with the others."""
+    """Refuses unknown fields by name."""
 
     def to_internal_value(self, data: Any) -> Any:
         unknown: dict[str, Any] = {}
