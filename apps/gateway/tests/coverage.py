@@ -123,12 +123,12 @@ def page() -> str:
         "| Messages | " + " | ".join(control.value for control in Control) + " |",
         "|---|" + "---|" * len(Control),
     ]
-    for cells, messages in rows.items():
+    for same, messages in rows.items():
         by_ways: dict[str, list[str]] = {}
         for name, ways in messages.items():
             by_ways.setdefault(", ".join(ways), []).append(name)
         text = "; ".join(f"{', '.join(names)} ({ways})" for ways, names in by_ways.items())
-        lines.append(f"| {text} | " + " | ".join(cells) + " |")
+        lines.append(f"| {text} | " + " | ".join(same) + " |")
     lines += ["", *(f"{number}. {why}" for why, number in reasons.items()), ""]
     return "\n".join(lines)
 
