@@ -274,8 +274,8 @@ BLAST_HELP: Final[Mapping[str, str]] = {
     f"{_BLAST.bulk_action_threshold}.",
     "config_paths": "One directory a line, at most 100: absolute, or beginning with ~/ for everybody's home. Anything "
     f"but reading below one asks a person. Default: {', '.join(_BLAST.config_paths)}.",
-    "protected_names": "One file name a line, at most 100, with or without an extension. Anything with such a file asks "
-    f"a person. Default: {', '.join(_BLAST.protected_names)}.",
+    "protected_names": "One file name a line, at most 100, with or without an extension. Anything with such a file "
+    f"asks a person. Default: {', '.join(_BLAST.protected_names)}.",
 }
 
 

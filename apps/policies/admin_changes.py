@@ -223,12 +223,15 @@ class ComparisonAdmin(ReadOnlyAdmin):
         return format_html_join("", "<div>{} → {}: {}</div>", lines) if lines else "None."
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        return super().changelist_view(request, {"title": self.menu_name, **(extra_context or {})})
+        return super().changelist_view(
+            request, {"title": self.menu_name, "menu_name": self.menu_name, **(extra_context or {})}
+        )
 
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
-        samples = samples_of(row) if row is not None else ""
-        return super().change_view(request, object_id, form_url, {**(extra_context or {}), "samples": samples})
+        more: dict[str, Any] = {} if row is None else {"title": row.get_kind_display(), "samples": samples_of(row)}
+        more["menu_name"] = self.menu_name
+        return super().change_view(request, object_id, form_url, {**more, **(extra_context or {})})
 
     @admin.action(description="Cancel replays", permissions=["author"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Comparison]) -> None:

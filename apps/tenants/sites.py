@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from django.contrib import admin
-from django.db import models
-from django.http import HttpRequest
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db import DataError, models
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from apps.decision.errors import AppError
 from apps.tenants.context import is_operator
@@ -76,6 +77,14 @@ class RoleAdmin(admin.ModelAdmin[Any]):
     view_role = Role.VIEWER
     write_role = Role.ADMIN
     menu_name = ""
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """A filter or a selection that is no value at all shows the whole list and says so."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except (ValidationError, DataError, OverflowError):
+            messages.error(request, "The filter or the selection cannot be read; this is the whole list.")
+            return HttpResponseRedirect(request.path)
 
     def _holds(self, request: HttpRequest, role: Role) -> bool:
         held = role_of_user(request.user)

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 
 from apps.decision.types import JSON
 from apps.exceptions.admin.asking import actor, ask
+from apps.exceptions.admin.filters import ServerFilter
 from apps.exceptions.models import Escalation, EscalationSetting, Resolution
 from apps.exceptions.services import escalation_settings, resolutions
 from apps.tenants.roles import Role
@@ -40,8 +41,8 @@ HELP: Final[Mapping[str, str]] = {
 
 
 class EscalationAdmin(ReadOnlyAdmin):
-    list_display = ("call", "what", "now", "left", "agent_name", "server", "risk_tier", "rule", "created_at")
-    list_filter = ("status", "subject", "risk_tier", "mcp_server")
+    list_display = ("call", "what", "rule", "left", "now", "agent_name", "server", "risk_tier", "created_at")
+    list_filter = ("status", "subject", "risk_tier", ("mcp_server", ServerFilter))
     search_fields = ("id", "agent_id", "agent_name", "tool_name", "requester_id", "policy_id")
     list_select_related = False
     actions = ("approve", "deny", "allow_sanitized", "allow_original", "block")

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 from apps.agents.models import Agent, AgentStatus, McpServer
 from apps.decision.errors import BadInput
 from apps.exceptions.admin.asking import actor, ask
+from apps.exceptions.admin.filters import ServerFilter
 from apps.exceptions.models import ExceptionGrant, ExceptionState, Urgency
 from apps.exceptions.models.grant import in_state
 from apps.exceptions.services import grants, uses
@@ -77,7 +78,7 @@ class GrantAdmin(RefusalsInForm, RoleAdmin):
         "__str__", "state", "urgency_colour", "server_name", "expires_at", "extended", "use_count", "last_used_at",
         "created_by",
     )  # fmt: skip
-    list_filter = (StateFilter, "extension_count", "mcp_server", "created_at")
+    list_filter = (StateFilter, "extension_count", ("mcp_server", ServerFilter), "created_at")
     search_fields = ("id", "agent_id", "agent_name", "tool", "resource", "justification", "created_by")
     list_select_related = False
     actions = ("extend", "revoke")

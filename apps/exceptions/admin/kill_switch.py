@@ -47,7 +47,9 @@ class KillSwitchAdmin(TurningAdmin):
 
     def says(self) -> Says:
         stops = tenant_words()
-        return Says(stops, lift_words() if stops else ("Nothing stops the agents: they may act, as policy lets them.",))
+        if not stops:
+            return Says(lines=("Nothing stops the agents: they may act, as policy lets them.",))
+        return Says(stops, lift_words())
 
     def fitting(self) -> tuple[str, ...]:
         return ("release",) if kill_switch.standing().tenant is not None else ("engage",)
@@ -107,7 +109,7 @@ def _break(data: Mapping[str, Any], actor: str) -> str:
         minutes=data["minutes"],
         agent_id=str(data["agent_id"] or ""),
     )
-    return f"{data['tenant']}: the stop is lifted until {row.expires_at.isoformat(timespec='seconds')}."
+    return f"{data['tenant']}: the stop is lifted until {row.expires_at:%Y-%m-%d %H:%M:%S} UTC."
 
 
 def _mend(data: Mapping[str, Any], actor: str) -> str:
@@ -159,10 +161,9 @@ class FleetStopAdmin(TurningAdmin):
     def says(self) -> Says:
         stops, found = fleet_words(), _tenants()
         own, broken = (", ".join(names) for names in (found.stopped, found.broken))
-        lines = () if stops else ("Nothing stops the installation.",)
-        if broken:
-            lines += (f"The glass is broken in: {broken}.",)
-        return Says((*stops, *((f"Stopped on their own: {own}.",) if own else ())), lines)
+        stops += (f"Stopped on their own: {own}.",) if own else ()
+        lifts = (f"The glass is broken in: {broken}.",) if broken else ()
+        return Says(stops, lifts, () if fleet.current() else ("Nothing stops the installation as a whole.",))
 
     def fitting(self) -> tuple[str, ...]:
         stopped, found = fleet.current() is not None, _tenants()

@@ -45,9 +45,10 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Says:
-    """What holds now, a sentence a line; what stops somebody is shown like an error."""
+    """What holds now, a sentence a line: stops are shown like errors, and what lifts them like a warning."""
 
     stops: tuple[str, ...] = ()
+    lifts: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
 
 

@@ -7,10 +7,12 @@ from apps.exceptions.services import fleet, kill_switch
 
 def tenant_words() -> tuple[str, ...]:
     """Of the tenant the caller stands in: the installation's stop, its own, or both; nothing where neither holds."""
-    standing, words = kill_switch.standing(), fleet_words("STOPPED by the operator, for every tenant: ")
+    standing = kill_switch.standing()
+    but = ", except where the glass is broken" if standing.lifts else ""
+    words = fleet_words(f"STOPPED by the operator, for every tenant{but}: ")
     if (own := standing.tenant) is not None:
         since = f"since {_at(own.engaged_at)} by {own.engaged_by}"
-        words += (f"STOPPED: no call of any agent of this tenant is forwarded, {since}. Reason: {own.reason}",)
+        words += (f"STOPPED{but}: no call of any agent of this tenant is forwarded, {since}. Reason: {own.reason}",)
     return words
 
 

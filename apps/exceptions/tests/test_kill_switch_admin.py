@@ -121,7 +121,8 @@ def test_the_operator_is_offered_what_makes_sense_now(
     assert offered() == {"engage", "engage-tenant", "release-tenant", "break-glass"}
     operator.post(f"{FLEET}break-glass/", {**WHY, "tenant": "acme", "whom": "all", "agent_id": "", "minutes": "5"})
     assert offered() == {"engage", "engage-tenant", "release-tenant", "break-glass", "mend"}
-    assert "The glass is broken for ALL agents" in admin_of(acme).get(PAGE).content.decode()
+    page = admin_of(acme).get(PAGE).content.decode()
+    assert "The glass is broken for ALL agents" in page and "STOPPED, except where the glass is broken: no call" in page
     operator.post(f"{FLEET}release-tenant/", {**WHY, "tenant": "acme"})
     operator.post(f"{FLEET}engage/", WHY)
     assert offered() >= {"release", "break-glass"} and "engage" not in offered()
