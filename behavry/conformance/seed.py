@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "behavry.settings")
 django.setup()
 
 from apps.agents import services  # noqa: E402 - models need Django's app registry first
-from apps.policies.services import limits  # noqa: E402
+from apps.policies.services import blast_radius, limits  # noqa: E402
 from apps.tenants.context import in_operator, in_tenant  # noqa: E402
 from apps.tenants.models import TenantConfig  # noqa: E402
 from apps.tenants.services import create_tenant  # noqa: E402
@@ -38,6 +38,7 @@ def seed(host: str, fixture_url: str, more: Mapping[str, Sequence[str]]) -> dict
             )
         rates = {"per_minute": CALLS_PER_MINUTE, "burst": CALLS_PER_MINUTE, "concurrent": 1_000}
         limits.configure_rate_limits(actor="system", changes=rates)
+        blast_radius.configure(actor="system", changes={"min_delete_depth": 1})  # it deletes a file of a bare name
         made = services.register(name="conformance", actor="system", permissions=["*:*"])
     return {"client_id": made.agent.client_id, "client_secret": made.client_secret}
 
