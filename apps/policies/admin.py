@@ -229,7 +229,7 @@ class RateLimitAdmin(RefusalsInForm, RoleAdmin):
     def plan_cap(self, row: RateLimitSetting) -> str:
         cap = config_of(current_schema()).max_rpm_per_agent
         return (
-            f"{cap} calls per minute and agent: it lowers the rate, and the burst in proportion. The operator sets it."
+            f"{cap} calls per minute and agent; a higher rate is lowered to it, and the burst in proportion."
         )
 
     @admin.display(description="In effect now")
