@@ -228,9 +228,7 @@ class RateLimitAdmin(RefusalsInForm, RoleAdmin):
     @admin.display(description="The plan's cap")
     def plan_cap(self, row: RateLimitSetting) -> str:
         cap = config_of(current_schema()).max_rpm_per_agent
-        return (
-            f"{cap} calls per minute and agent; a higher rate is lowered to it, and the burst in proportion."
-        )
+        return f"{cap} calls per minute and agent; a higher rate is lowered to it, and the burst in proportion."
 
     @admin.display(description="In effect now")
     def effective(self, row: RateLimitSetting) -> SafeString:
