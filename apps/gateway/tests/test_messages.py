@@ -61,8 +61,14 @@ def test_a_name_has_a_length() -> None:
 
 @pytest.mark.parametrize(
     "wanted",
-    [{"resourceSubscriptions": given} for given in ({"file:///srv/a": {}}, "file:///srv/a", [{"uri": "file:///srv/a"}])]
-    + [{"resourceSubscriptions": ["file:///srv/a"] * 101}, {"resourceSubscriptions": ["a" * 3000]}, ["file:///srv/a"]],
+    [
+        {"resourceSubscriptions": {"file:///srv/a": {}}},
+        {"resourceSubscriptions": "file:///srv/a"},
+        {"resourceSubscriptions": [{"uri": "file:///srv/a"}]},
+        {"resourceSubscriptions": ["file:///srv/a"] * 101},
+        {"resourceSubscriptions": ["a" * 3000]},
+        ["file:///srv/a"],
+    ],
 )
 def test_a_subscription_names_a_handful_of_resources_in_a_list(wanted: Any) -> None:
     body: dict[str, Any] = {"jsonrpc": "2.0", "id": 1, "method": "subscriptions/listen"}
