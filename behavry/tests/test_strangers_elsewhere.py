@@ -26,7 +26,7 @@ Person = Callable[..., User]
 OPERATOR = "operator.localhost"
 # What belongs to the installation: Celery's broker, and nothing else.
 PLATFORM_KEYS = re.compile(r"celery|unacked.*|_kombu\..*")
-TENANT_KEY = re.compile(r"(t_[a-z0-9_]+):.+", re.DOTALL)
+TENANT_KEY = re.compile(r"(t_[a-z0-9_]+|behavry_operator):.+", re.DOTALL)  # the operator signs in somewhere, too
 
 
 @pytest.fixture
