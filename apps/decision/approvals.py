@@ -3,14 +3,15 @@
 import json
 from hashlib import sha256
 
-from apps.decision.types import Call, Facts
+from apps.decision.types import Call, Facts, Server
 
 
 def binding(call: Call, facts: Facts, tool_digest: str) -> str:
     """SHA-256 hex over a list of strings in a fixed order; JSON's quotes keep two neighbours from running together.
 
     `tool_digest` is that of the tool's definition as the server gave it, "" where it is not known. The rules are named
-    by their digest and not by the rulebook's version, which every ended session moves.
+    by their digest and not by the rulebook's version, which every ended session moves; of the tenant's servers only the
+    one that is called counts, with where it leads and with whose account.
     """
     requester = facts.requester
     parts = (
@@ -21,6 +22,7 @@ def binding(call: Call, facts: Facts, tool_digest: str) -> str:
         requester.channel,
         "verified" if requester.verified else "",
         call.server,
+        _reached(facts.server),
         call.method,
         call.tool,
         call.input_hash,
@@ -28,3 +30,11 @@ def binding(call: Call, facts: Facts, tool_digest: str) -> str:
         facts.book.rules,
     )
     return sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+
+
+def _reached(server: Server) -> str:
+    """Ends in a digest only, since environment and headers are secrets."""
+    actions, environment, headers = (
+        sorted(pairs.items()) for pairs in (server.tool_actions, server.environment, server.headers)
+    )
+    return json.dumps((server.kind, server.transport, server.url, server.command, actions, environment, headers))

@@ -284,7 +284,7 @@ class Rulebook:
     scan_dlp: Scanner
     payload_mode: PayloadMode
     authorize_async: AsyncAuthorizer | None = None
-    rules: str = ""  # digest of what judges (policies, DLP, limits, servers), without who is judged
+    rules: str = ""  # digest of what judges (policies, DLP, blast radius), without who is judged
     human: Human = field(default_factory=Human)
     blast_radius: BlastRadius = field(default_factory=BlastRadius)
     rate_limit: RateLimit = field(default_factory=RateLimit)

@@ -25,7 +25,6 @@ from apps.decision.types import (
     Human,
     PayloadMode,
     Rulebook,
-    Server,
 )
 from apps.policies import assembly, opa, plans
 from apps.policies.assembly import Source
@@ -69,7 +68,7 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
         scan_dlp=scanner.build_scanner(changed, own),
         payload_mode=PayloadMode(config.payload_mode),
         authorize_async=authorize_async,
-        rules=_digest(sources, changed, own, blast_radius, known.servers),
+        rules=_digest(sources, changed, own, blast_radius),
         human=decided,
         blast_radius=blast_radius,
         rate_limit=rate_limit,
@@ -113,12 +112,7 @@ def _digest(
     changed: Mapping[str, scanner.PatternSetting],
     own: Sequence[CustomPattern],
     blast_radius: BlastRadius,
-    servers: Mapping[str, Server],
 ) -> str:
     """Names what judges. An approval is bound to it, and not to the version, which every revoked session moves."""
-    reached = [
-        (one.name, one.kind, one.transport, one.url, one.command, sorted(one.tool_actions.items()))
-        for one in servers.values()
-    ]
-    words = (assembly.digest(assembly.assemble(sources)), sorted(changed.items()), list(own), blast_radius, reached)
+    words = (assembly.digest(assembly.assemble(sources)), sorted(changed.items()), list(own), blast_radius)
     return hashlib.sha256(repr(words).encode("utf-8", "surrogatepass")).hexdigest()

@@ -80,6 +80,7 @@ def script() -> Mapping[str, Sequence[Planned]]:
     """The steps per server, in the order in which they are taken."""
     allowed, denied, blocked, hidden = Outcome.ALLOWED, Outcome.DENIED, Outcome.BLOCKED, Outcome.HIDDEN
     approved = Outcome.APPROVED
+    memory = f"Mira likes tea no. {secrets.randbelow(10**6)}.\n"  # a call that nobody has been asked about yet
     key_in_notes = f"Deploy with {cloud_key()} until Friday."
     return {
         "files": (
@@ -87,7 +88,7 @@ def script() -> Mapping[str, Sequence[Planned]]:
             _call("list_directory", "list the shared directory", allowed, path="."),
             _call("read_file", "read notes/plan.md", allowed, path="notes/plan.md"),
             _call("write_file", "write notes/summary.md", allowed, path="notes/summary.md", content="All is well.\n"),
-            _call("write_file", "write notes/MEMORY.md", approved, path="notes/MEMORY.md", content="Mira likes tea.\n"),
+            _call("write_file", "write notes/MEMORY.md", approved, path="notes/MEMORY.md", content=memory),
             _call("read_file", "read .env", denied, path=".env"),
             _call("read_file", "climb out of the directory", denied, path="../../etc/hosts"),
             _call("delete_file", "delete notes/plan.md", hidden, path="notes/plan.md"),

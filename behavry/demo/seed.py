@@ -25,6 +25,7 @@ from apps.policies.services import limits  # noqa: E402
 from apps.tenants.context import in_operator, in_tenant  # noqa: E402
 from apps.tenants.models import Tenant, TenantConfig  # noqa: E402
 from apps.tenants.services import create_tenant  # noqa: E402
+from behavry.demo.person import AGENT  # noqa: E402
 
 FILES = {
     "notes/plan.md": "# Plan\n\nOpen at nine, close at six. Ask Mira about the garden.\n",
@@ -85,11 +86,11 @@ def _admin(state: dict[str, Any]) -> None:
 
 
 def _agent(state: dict[str, Any]) -> None:
-    agent = Agent.objects.filter(name="demo-agent").first()
+    agent = Agent.objects.filter(name=AGENT).first()
     if agent is not None and state.get("client_id") == agent.client_id:
         return
     if agent is None:
-        made = services.register(name="demo-agent", actor="system", owner="demo", permissions=PERMISSIONS)
+        made = services.register(name=AGENT, actor="system", owner="demo", permissions=PERMISSIONS)
     else:
         made = services.rotate_secret(agent.pk, actor="system")
     state["agent_id"], state["client_id"], state["client_secret"] = (

@@ -83,3 +83,23 @@ def test_it_does_not_depend_on_what_may_change_in_between() -> None:
         calls_in_window=9,
     )
     assert binding(call, facts, "d") == binding(call, same, "d")
+
+
+def test_it_is_bound_to_where_the_called_server_leads_and_with_whose_account() -> None:
+    """Another server of the tenant may change as it likes: it is not in the facts at all."""
+    agent = Agent("a", "reader", "active", (), (), "low")
+    server = Server("files", "filesystem", "http", True, url="http://127.0.0.1:1/mcp", headers={"Authorization": "one"})
+    book = Rulebook(
+        "t_acme", 7, "", (), {}, {}, {}, frozenset(), lambda _: Ruling(Effect.DENY, "", ""), lambda _: (),
+        PayloadMode.METADATA_ONLY, rules="r",
+    )  # fmt: skip
+    call = Call("files", "tools/call", "read", Action.READ, "", "filesystem", 1, {}, "0" * 64)
+
+    def bound_to(**changes: Any) -> str:
+        return binding(call, Facts(book, Caller(agent, "s"), replace(server, **changes), Requester()), "d")
+
+    changes: list[dict[str, Any]] = [
+        {}, {"kind": "web"}, {"url": "http://127.0.0.1:2/mcp"}, {"transport": "stdio"}, {"command": ("run",)},
+        {"headers": {"Authorization": "two"}}, {"environment": {"KEY": "one"}}, {"tool_actions": {"read": "delete"}},
+    ]  # fmt: skip
+    assert len({bound_to(**change) for change in changes}) == len(changes)
