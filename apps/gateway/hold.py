@@ -6,6 +6,7 @@ The answer may come to any process, and this one may end: the escalation is a ro
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from django.db import Error as DatabaseError
 
@@ -76,7 +77,7 @@ class Holds:
             if not asked:
                 return
             try:
-                found = await self._io.in_thread(lambda asked=asked: _states(asked))  # type: ignore[misc]
+                found = await self._io.in_thread(partial(_states, asked))
             except Unavailable:
                 continue  # the database may be back before the callers' time is up
             for schema, states in found.items():

@@ -4,18 +4,16 @@ Hyperscan answers in one pass which patterns occur at all; nearly always none do
 the spans and the pattern's check weighs them. Both are linear in the input, whatever the input is.
 """
 
-import threading
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-import hyperscan
-
 from apps.decision.scan import decoding
 from apps.decision.scan.decoding import Block
 from apps.decision.scan.linear import compile_re2
+from apps.decision.scan.occurring import Occurring
 from apps.decision.scan.pattern import Hit, Pattern
 
 _READ = 1024
@@ -35,7 +33,7 @@ class Match:
 
 
 class Matcher:
-    """Immutable once built and shared by threads; each thread has its own scratch space."""
+    """Immutable once built and shared by threads."""
 
     def __init__(self, patterns: Sequence[Pattern]) -> None:
         self._patterns = tuple(patterns)
@@ -50,22 +48,15 @@ class Matcher:
             expressions.extend((trigger, pattern.unicode) for trigger in triggers)
         self._needs = tuple(needs)
         self._owner = tuple([-1, -1] + [index for index, need in enumerate(needs) for _ in need])
-        self._database = compile_hyperscan(expressions)
-        self._scratch = hyperscan.Scratch(self._database)
-        self._own = threading.local()
+        self._occurring = Occurring(expressions)
 
     def triggered(self, buffer: bytes) -> list[int]:
         """What may occur: indexes of patterns, _BASE64, _ESCAPE. Mostly nothing, and then there is no more to do."""
-        seen: list[int] = []
-        try:
-            scratch = self._own.scratch
-        except AttributeError:
-            scratch = self._own.scratch = self._scratch.clone()
-        self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
+        seen = self._occurring(buffer)
         if not seen:
-            return seen
+            return []
         found = [index for index in (_BASE64, _ESCAPE) if -1 - index in seen]
-        for index in dict.fromkeys(self._owner[expression] for expression in seen if expression > 1):
+        for index in sorted({self._owner[expression] for expression in seen if expression > 1}):
             if all(expression in seen for expression in self._needs[index]):
                 found.append(index)
         return found
@@ -178,22 +169,6 @@ def _group(reader: Any, groups: int, buffer: bytes, start: int, end: int) -> tup
         if first >= 0:
             return first, end if last == read else last
     return start, end
-
-
-def _note(index: int, start: int, end: int, flags: int, seen: list[int]) -> None:
-    seen.append(index)
-
-
-def compile_hyperscan(expressions: Sequence[tuple[str, bool]]) -> Any:
-    """A block-mode database that names each expression at most once per scan."""
-    single = hyperscan.HS_FLAG_SINGLEMATCH
-    database = hyperscan.Database()
-    database.compile(
-        expressions=[regex.encode() for regex, _ in expressions],
-        ids=list(range(len(expressions))),
-        flags=[single | hyperscan.HS_FLAG_UTF8 if unicode else single for _, unicode in expressions],
-    )
-    return database
 
 
 @lru_cache(maxsize=32)

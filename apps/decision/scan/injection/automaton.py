@@ -1,20 +1,17 @@
 """One automaton for all rules: which of them occur at all, in one pass; RE2 then says where."""
 
-import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-
-import hyperscan
 
 from apps.decision.scan.injection.rule import Place, Rule
 from apps.decision.scan.injection.views import View
 from apps.decision.scan.linear import compile_re2
-from apps.decision.scan.matcher import compile_hyperscan
+from apps.decision.scan.occurring import Occurring
 from apps.decision.types import Severity
 
 
 class Automaton:
-    """Immutable once built and shared by threads; each thread has its own scratch space."""
+    """Immutable once built and shared by threads."""
 
     def __init__(self, rules: Sequence[Rule]) -> None:
         self._rules = tuple(rules)
@@ -24,18 +21,11 @@ class Automaton:
         self._needs = tuple(
             tuple(places.setdefault(need, len(places)) for need in rule.needs or (rule.regex,)) for rule in rules
         )
-        self._database = compile_hyperscan([(expression, False) for expression in places])
-        self._scratch = hyperscan.Scratch(self._database)
-        self._own = threading.local()
+        self._occurring = Occurring([(expression, False) for expression in places])
 
     def triggered(self, buffer: bytes) -> list[int]:
         """The rules that may match: mostly none, and then there is no more to do."""
-        seen: set[int] = set()
-        try:
-            scratch = self._own.scratch
-        except AttributeError:
-            scratch = self._own.scratch = self._scratch.clone()
-        self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
+        seen = self._occurring(buffer)
         return [index for index, needs in enumerate(self._needs) if seen.issuperset(needs)] if seen else []
 
     def find(self, view: View) -> Iterator[tuple[Rule, Place, Severity]]:
@@ -48,10 +38,6 @@ class Automaton:
                 severity = rule.check(place, rule.severity)
                 if severity is not None and place.end > place.start:
                     yield rule, place, severity
-
-
-def _note(index: int, start: int, end: int, flags: int, seen: set[int]) -> None:
-    seen.add(index)
 
 
 @lru_cache(maxsize=16)

@@ -4,8 +4,6 @@ The numbers are hashes, so there is no vocabulary to ship; the ideas stand for m
 from one wording holds for others.
 """
 
-# ruff: noqa: E501 - tables are read by rows
-
 import re
 from collections.abc import Iterator
 from zlib import crc32

@@ -1,7 +1,5 @@
 """The sentences of a text that could be orders: those where a verb of doing stands where orders have it."""
 
-# ruff: noqa: E501 - a table of verbs is read by rows
-
 import re
 from collections.abc import Iterator
 from typing import NamedTuple

@@ -1,11 +1,9 @@
 """Which disguises a text may wear at all, in one pass: what is not there need not be looked for closely."""
 
-import threading
 from enum import IntEnum
+from functools import cache
 
-import hyperscan
-
-from apps.decision.scan.matcher import compile_hyperscan
+from apps.decision.scan.occurring import Occurring
 
 
 class Shape(IntEnum):
@@ -35,24 +33,10 @@ _EXPRESSIONS = {
 }
 
 
-class _Shapes:
-    def __init__(self) -> None:
-        self._database = compile_hyperscan([(_EXPRESSIONS[shape], False) for shape in Shape])
-        self._scratch = hyperscan.Scratch(self._database)
-        self._own = threading.local()
-
-    def __call__(self, buffer: bytes) -> set[int]:
-        seen: set[int] = set()
-        try:
-            scratch = self._own.scratch
-        except AttributeError:
-            scratch = self._own.scratch = self._scratch.clone()
-        self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
-        return seen
+@cache
+def _shapes() -> Occurring:
+    return Occurring([(_EXPRESSIONS[shape], False) for shape in Shape])
 
 
-def _note(index: int, start: int, end: int, flags: int, seen: set[int]) -> None:
-    seen.add(index)
-
-
-shapes_of = _Shapes()
+def shapes_of(buffer: bytes) -> set[int]:
+    return _shapes()(buffer)

@@ -1,14 +1,10 @@
 """Whether a phrase orders or only talks: who is told to, under which condition, and inside whose quotation marks."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 import re
-import threading
-
-import hyperscan
+from functools import cache
 
 from apps.decision.scan.injection.rule import Place
-from apps.decision.scan.matcher import compile_hyperscan
+from apps.decision.scan.occurring import Occurring
 from apps.decision.types import Severity
 
 _TOLD = re.compile(
@@ -72,7 +68,7 @@ def talked_about(place: Place) -> bool:
     Neither alone is enough: all of JSON stands in quotation marks, and an attacker may well drop a word of the trade.
     """
     around = place.before(_AROUND) + " \0 " + place.after(_AROUND)
-    topics = len(_topics_in(around.encode("utf-8", "replace")))
+    topics = len(_topics()(around.encode("utf-8", "replace")))
     if topics < 2:
         return False
     lead = place.before(90)
@@ -83,29 +79,9 @@ def talked_about(place: Place) -> bool:
     return (led and topics >= 3) or (topics >= 4)
 
 
-class _Finder:
-    """Which topics a text touches, in one pass."""
-
-    def __init__(self) -> None:
-        self._database = compile_hyperscan([(topic, False) for topic in _TOPICS])
-        self._scratch = hyperscan.Scratch(self._database)
-        self._own = threading.local()
-
-    def __call__(self, buffer: bytes) -> set[int]:
-        seen: set[int] = set()
-        try:
-            scratch = self._own.scratch
-        except AttributeError:
-            scratch = self._own.scratch = self._scratch.clone()
-        self._database.scan(buffer, match_event_handler=_note, context=seen, scratch=scratch)
-        return seen
-
-
-def _note(index: int, start: int, end: int, flags: int, seen: set[int]) -> None:
-    seen.add(index)
-
-
-_topics_in = _Finder()
+@cache
+def _topics() -> Occurring:
+    return Occurring([(topic, False) for topic in _TOPICS])
 
 
 def _marked_off(place: Place) -> bool:

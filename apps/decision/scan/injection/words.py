@@ -1,7 +1,5 @@
 """The concepts that rules are composed of, language by language: what an override is made of."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 EN = {
     "ignore": (
         "ignore", "disregard", "forget", "never mind", "nevermind", "dismiss", "abandon", "neglect", "overlook", "discard", "set aside", "put aside",

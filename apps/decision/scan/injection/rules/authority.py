@@ -1,7 +1,5 @@
 """Claims to speak with a power that a tool's answer does not have: the system's, the maker's, the administrator's."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 from apps.decision.scan.injection.kinds import InjectionClass
 from apps.decision.scan.injection.rule import Rule
 from apps.decision.scan.injection.rules.rows import rows

@@ -1,7 +1,5 @@
 """Chinese, Japanese and Korean, which put no reliable blanks between words."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 from apps.decision.scan.injection.rules.book import Book, rules_of
 
 _CHINESE = Book(

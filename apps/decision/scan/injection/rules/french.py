@@ -1,7 +1,5 @@
 """French."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 from apps.decision.scan.injection.rules.book import Book, rules_of
 
 _FRENCH = Book(

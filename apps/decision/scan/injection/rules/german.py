@@ -1,7 +1,5 @@
 """German, and Dutch beside it."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 from apps.decision.scan.injection.rules.book import Book, rules_of
 
 _GERMAN = Book(

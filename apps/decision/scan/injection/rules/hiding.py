@@ -1,7 +1,5 @@
 """Orders to decode, and text for machines put where people do not look."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 from apps.decision.scan.injection.kinds import InjectionClass
 from apps.decision.scan.injection.rule import Rule
 from apps.decision.scan.injection.rules.rows import rows

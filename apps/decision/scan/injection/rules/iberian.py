@@ -1,7 +1,5 @@
 """Spanish and Portuguese, and Italian beside them."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 from apps.decision.scan.injection.rules.book import Book, rules_of
 
 _SPANISH = Book(

@@ -1,7 +1,5 @@
 """Claims that more is allowed than was: safety off, everything authorised, no need to ask."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 from apps.decision.scan.injection.kinds import InjectionClass
 from apps.decision.scan.injection.rule import Rule
 from apps.decision.scan.injection.rules.rows import rows

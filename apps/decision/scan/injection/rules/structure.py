@@ -1,7 +1,5 @@
 """Forged turns, tags and ends of documents: text dressed as the conversation's own machinery."""
 
-# ruff: noqa: E501 - a table of phrases is read by rows
-
 import re
 
 from apps.decision.scan.injection.kinds import InjectionClass

@@ -1,7 +1,5 @@
 """Nothing that comes in raises, takes more than linear work, or gets offsets that are not there."""
 
-# ruff: noqa: E501 - pieces of text are read by rows
-
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 

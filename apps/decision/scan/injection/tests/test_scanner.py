@@ -1,7 +1,5 @@
 """What a text comes to: severities, actions, offsets, disguises, exhibits, and a tenant's own rules."""
 
-# ruff: noqa: E501 - examples are read by rows
-
 import base64
 import codecs
 

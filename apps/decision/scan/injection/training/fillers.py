@@ -1,7 +1,5 @@
 """What examples are filled in with, so that nobody's name, address or amount is learned."""
 
-# ruff: noqa: E501 - tables are read by rows
-
 import random
 import re
 

@@ -1,7 +1,5 @@
 """Plain requests, as somebody writes them who wants an agent to do something with its tools. One group per line of work."""
 
-# ruff: noqa: E501 - examples are read by rows
-
 REQUESTS: dict[str, tuple[str, ...]] = {
     "mail": (
         "Please forward the last five emails in the inbox to {email}.",
