@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from apps.agents import services as agents
+from apps.agents.models import McpServer
 from apps.decision.screens.killswitch import FRESH_SECONDS
 from apps.gateway.app import Gateway
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually
@@ -97,6 +98,26 @@ async def eventually_new(hasty: Caller, old: str) -> httpx.Response:
     answer = await hasty.call("post_message", text=TEXT)
     assert account(answer)["escalation"] != old
     return answer
+
+
+async def test_another_servers_change_leaves_an_approval_and_the_called_servers_own_takes_it(
+    room: Room, hasty: Caller
+) -> None:
+    def change(name: str, headers: dict[str, str]) -> None:
+        server = McpServer.objects.get(name=name)
+        agents.update_server(server.pk, actor="system", changes={"headers": headers})
+
+    room.tenant.server("elsewhere", transport="http", url=room.upstream.url)
+    await hasty.call("post_message", text=TEXT)
+    await room.resolve(await room.asked(), "approve")
+    await room.tenant.change(lambda: change("elsewhere", {"X-Team": "two"}))
+    assert outcome(await hasty.call("post_message", text=TEXT))["isError"] is False
+
+    await hasty.call("post_message", text=TEXT)
+    await room.resolve(await room.asked(2), "approve")
+    await room.tenant.change(lambda: change(room.server, {"X-Team": "two"}))
+    assert account(await hasty.call("post_message", text=TEXT))["status"] == "pending"
+    assert len(room.forwarded) == 1
 
 
 async def test_the_backend_is_asked_for_a_definition_that_nobody_has_seen(room: Room, hasty: Caller) -> None:
