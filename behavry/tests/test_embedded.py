@@ -73,16 +73,15 @@ def test_the_last_of_two_users_stops_the_server(tmp_path: Path) -> None:
         "with embedded.postgres(pathlib.Path(sys.argv[1])) as url: print(url, flush=True); input()"
     )
     command = [sys.executable, "-c", user, str(tmp_path / "postgres")]
-    first, second = (
-        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)
-    )
-    assert first.stdout and second.stdout
-    url = first.stdout.readline().strip()
-    assert second.stdout.readline().strip() == url
-    first.communicate("\n")
-    with psycopg.connect(url) as connection:
-        assert connection.execute("SELECT 1").fetchone() == (1,)
-    second.communicate("\n")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=ROOT, **pipes) as first, subprocess.Popen(command, cwd=ROOT, **pipes) as second:
+        assert first.stdout and second.stdout
+        url = first.stdout.readline().strip()
+        assert second.stdout.readline().strip() == url
+        first.communicate("\n")
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT 1").fetchone() == (1,)
+        second.communicate("\n")
     with pytest.raises(psycopg.OperationalError):
         psycopg.connect(url)
 
