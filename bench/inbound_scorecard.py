@@ -18,12 +18,12 @@ import orjson
 
 from apps.decision.scan.injection.automaton import automaton_for
 from apps.decision.scan.injection.features import bucket
-from apps.decision.scan.injection.kinds import InboundAction
 from apps.decision.scan.injection.rules.table import BUILTIN_RULES
 from apps.decision.scan.injection.scanner import InjectionScanner, build_injection_scanner
 from apps.decision.scan.injection.training.corpus import Text, downloaded, examples, written
 from apps.decision.scan.injection.training.learn import SEED, learn
 from apps.decision.scan.injection.training.wrapped import wrapped
+from apps.decision.types import InboundAction
 from bench.scanning import clean_arguments
 
 DATA = "BEHAVRY_INBOUND_DATA"  # the development file's path

@@ -15,7 +15,14 @@ from apps.decision.events import EventKind
 
 DECISION = EventKind.CALL_DECISION.label
 # What makes a session stand out, by the kind of the entry that says so.
-FLAGS = {EventKind.REQUESTER_IDENTITY_MISMATCH.label: "several_requesters"}
+FLAGS = {
+    EventKind.REQUESTER_IDENTITY_MISMATCH.label: "several_requesters",
+    EventKind.INBOUND_INJECTION_DETECTED.label: "inbound_injection",
+    EventKind.INBOUND_INJECTION_BLOCKED.label: "inbound_injection",
+    EventKind.SYSTEM_PROMPT_DRIFT.label: "system_prompt_drift",
+    EventKind.DLP_FRAGMENT_REASSEMBLY.label: "fragment_reassembly",
+    EventKind.CANARY_SIGHTED.label: "canary",
+}
 COUNTED = {DECISION, EventKind.CALL_OUTCOME.label, EventKind.CALL_REFUSED.label, EventKind.MESSAGE_RECORDED.label}
 
 

@@ -81,6 +81,55 @@ class EventKind(Enum):
         Severity.HIGH,
         "One agent served several requesters within 15 minutes",
     )
+    INBOUND_INJECTION_DETECTED = (
+        "inbound.injection_detected",
+        Severity.HIGH,
+        "Orders stood in what a server sent; it was delivered",
+    )
+    INBOUND_INJECTION_BLOCKED = (
+        "inbound.injection_blocked",
+        Severity.CRITICAL,
+        "Orders stood in what a server sent; it was withheld or replaced",
+    )
+    INBOUND_SOURCE_BLOCKED = ("inbound.source_blocked", Severity.HIGH, "Content of a blocked source was replaced")
+    INBOUND_SECRETS_DENIED = ("inbound.secrets_denied", Severity.HIGH, "A result was withheld for the secrets in it")
+    INBOUND_RESULT_RELEASED = (
+        "inbound.result_released",
+        Severity.MEDIUM,
+        "A withheld result was delivered as a person decided",
+    )
+    INBOUND_CONFIGURED = ("inbound.configured", Severity.MEDIUM, "The inbound settings changed", True)
+    INBOUND_RULE_CREATED = ("inbound_rule.created", Severity.LOW, "A custom inbound rule was added", True)
+    INBOUND_RULE_UPDATED = ("inbound_rule.updated", Severity.LOW, "An inbound rule changed", True)
+    INBOUND_RULE_REMOVED = ("inbound_rule.removed", Severity.MEDIUM, "A custom inbound rule was removed", True)
+    SOURCE_RULE_CREATED = ("source_rule.created", Severity.MEDIUM, "A source rule was added", True)
+    SOURCE_RULE_UPDATED = ("source_rule.updated", Severity.MEDIUM, "A source rule changed", True)
+    SOURCE_RULE_REMOVED = ("source_rule.removed", Severity.MEDIUM, "A source rule was removed", True)
+    PIN_RECORDED = ("pin.recorded", Severity.LOW, "A server's items were seen for the first time and pinned", True)
+    PIN_CHANGED = ("pin.changed", Severity.HIGH, "A pinned item changed and is quarantined", True)
+    PIN_ACCEPTED = ("pin.accepted", Severity.LOW, "A pinned item changed in a way that changes nothing", True)
+    PIN_APPROVED = ("pin.approved", Severity.MEDIUM, "A person approved what a server lists", True)
+    PIN_REJECTED = ("pin.rejected", Severity.MEDIUM, "A person rejected what a server lists", True)
+    SERVER_HASH_DRIFT = ("server.hash_drift", Severity.CRITICAL, "What a server lists is not what was pinned")
+    SYSTEM_PROMPT_DRIFT = (
+        "agent.system_prompt_drift",
+        Severity.CRITICAL,
+        "An agent runs under another system prompt than it was registered with",
+    )
+    TOOL_UNLISTED = ("tool.unlisted", Severity.HIGH, "A tool was called that its server does not list")
+    DLP_FRAGMENT_REASSEMBLY = (
+        "dlp.fragment_reassembly",
+        Severity.CRITICAL,
+        "A credential was put together from several calls of an agent",
+    )
+    DLP_CROSS_SESSION_CORRELATION = (
+        "dlp.cross_session_correlation",
+        Severity.HIGH,
+        "One pattern of secrets appeared in several sessions of an agent",
+    )
+    CANARY_SIGHTED = ("canary.sighted", Severity.CRITICAL, "A planted value was about to leave")
+    CANARY_PLANTED = ("canary.planted", Severity.LOW, "A canary token was made", True)
+    CANARY_RETIRED = ("canary.retired", Severity.MEDIUM, "A canary token is no longer looked for", True)
     NOTIFICATION_HOOK_CREATED = ("notification_hook.created", Severity.LOW, "A notification hook was added")
     NOTIFICATION_HOOK_UPDATED = ("notification_hook.updated", Severity.LOW, "A notification hook changed")
     NOTIFICATION_HOOK_REMOVED = ("notification_hook.removed", Severity.LOW, "A notification hook was removed")

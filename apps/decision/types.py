@@ -36,6 +36,30 @@ class DlpAction(StrEnum):
     DENY = "deny"
 
 
+class InboundAction(StrEnum):
+    """What becomes of what a server sent, weakest first. Withheld: it waits for a person, or is replaced."""
+
+    ALLOW = "allow"
+    FLAG = "flag"
+    WITHHOLD = "withhold"
+
+
+class Tier(StrEnum):
+    """How far a source is trusted: its content is not scanned, its findings weigh one step more, or it is replaced."""
+
+    TRUSTED = "trusted"
+    UNTRUSTED = "untrusted"
+    BLOCK = "block"
+
+
+class PinStatus(StrEnum):
+    """Whether what a server lists may be used: `quarantined` waits for a person, `rejected` had its answer."""
+
+    APPROVED = "approved"
+    QUARANTINED = "quarantined"
+    REJECTED = "rejected"
+
+
 class Action(StrEnum):
     """The verb of a call, as permissions name it (`resource:verb`)."""
 
@@ -66,6 +90,7 @@ class Agent:
     roles: tuple[str, ...]
     permissions: tuple[str, ...]  # "resource:verb", either side may be "*"
     risk_tier: str  # low, medium, high, critical
+    system_prompt_hash: str = ""  # SHA-256 hex of the prompt it was registered with; "" is not compared
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +174,72 @@ class Finding:
     in_key: bool = False
     start: int = 0  # code point offsets within the string at `path`
     end: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class InboundFinding:
+    """An instruction that stands where data should be. `excerpt` is short and holds no secret."""
+
+    kind: str  # one of the seven classes of injection
+    rule: str
+    severity: Severity
+    path: str  # JSON path from the scanned root
+    start: int  # code point offsets within the string at `path`, as it came
+    end: int
+    excerpt: str = ""
+    via: str = ""  # the disguise it was found under
+    words: tuple[str, ...] = ()  # what weighed most, for a finding of the statistical scorer
+    quoted: bool = False  # the text talks about it; severity was lowered for that
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRule:
+    """How far a source is trusted. `kind` is "domain" or "server"; of several that match, the lowest priority counts."""
+
+    id: str
+    kind: str
+    pattern: str
+    tier: Tier
+    priority: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """What one thing that a server sent came to.
+
+    `value` may be passed on where `action` is not WITHHOLD: without the secrets that are to be redacted, and the very
+    object that came in when nothing was. Where it is, `sanitised` is the same value without what was found.
+    """
+
+    value: JSON
+    action: InboundAction = InboundAction.ALLOW
+    severity: Severity | None = None
+    score: float = 0.0
+    findings: tuple[InboundFinding, ...] = ()
+    secrets: tuple[Finding, ...] = ()
+    secrets_action: DlpAction = DlpAction.ALLOW  # DENY: nothing of it may be passed on, for its secrets
+    sanitised: JSON = None
+    tier: Tier | None = None  # None: no source rule speaks of it
+    source_rule: str = ""  # the id of the one that does
+    domains: tuple[str, ...] = ()  # that the value itself names, where source rules are asked
+
+
+class InboundScreen(Protocol):
+    """Judges what a server sent. Pure; raises nothing; what cannot be looked at in full is withheld.
+
+    `salt` makes the placeholders of redacted secrets the same within a session and nowhere else. `before` is what the
+    agent has read on this stream already: what begins there and ends in `value` is found.
+    """
+
+    def __call__(self, value: JSON, server: str, salt: bytes, before: str = "") -> Screened: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a person, or the first sight of it, made of something a server lists. `digest` is of what is approved."""
+
+    digest: str
+    status: PinStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +372,8 @@ class Rulebook:
     servers: Mapping[str, Server]
     revoked_sessions: frozenset[str]
     authorize: Authorizer
-    scan_dlp: Scanner
+    scan_dlp: Scanner  # for what agents send
+    screen_inbound: InboundScreen  # for what servers send
     payload_mode: PayloadMode
     authorize_async: AsyncAuthorizer | None = None
     rules: str = ""  # digest of what judges (policies, DLP, blast radius), without who is judged
@@ -289,6 +381,11 @@ class Rulebook:
     blast_radius: BlastRadius = field(default_factory=BlastRadius)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     keep_inputs: bool = True  # whether masked inputs of decisions are kept for replay
+    source_rules: tuple[SourceRule, ...] = ()  # in the order in which they count
+    pins: Mapping[str, Mapping[tuple[str, str], Pin]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )  # by server, then by kind ("tool", "prompt", "instructions") and name
+    review_new: bool = False  # whether a person must approve what a server lists for the first time
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,3 +401,4 @@ class Facts:
     distinct_requesters: int = 0  # whom this agent served within the last 15 minutes, this one included
     now: datetime | None = None  # timezone-aware
     context: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))  # what the protocol adds
+    earlier: tuple[Mapping[str, str], ...] = ()  # what this agent's last calls carried, by field; the oldest first

@@ -28,6 +28,7 @@ class Request:
     counts: dict[str, int] = field(default_factory=dict)
     fresh_until: float = 0.0  # on the monotonic clock; set whenever facts are gathered
 
+    withheld: bool = False  # whether results of this agent's calls wait for a person, or for the agent to come again
     lease: Lease | None = None  # the place among the agent's calls; GET and DELETE take none
 
     def release(self) -> None:

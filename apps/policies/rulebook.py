@@ -15,8 +15,10 @@ from django.db import connection, transaction
 from apps.agents import services as agents
 from apps.audit import services as audit
 from apps.decision.errors import BadInput
+from apps.decision.inbound.screen import build_screen
 from apps.decision.scan import scanner
 from apps.decision.scan.custom import CustomPattern
+from apps.decision.scan.injection.scanner import build_injection_scanner
 from apps.decision.types import (
     AsyncAuthorizer,
     Authorizer,
@@ -25,12 +27,13 @@ from apps.decision.types import (
     Human,
     PayloadMode,
     Rulebook,
+    SourceRule,
 )
 from apps.policies import assembly, opa, plans
 from apps.policies.assembly import Source
 from apps.policies.authorizer import ProgramAuthorizer, refuse
 from apps.policies.models import DlpPattern, DlpSetting
-from apps.policies.services import comparisons, limits
+from apps.policies.services import comparisons, inbound, limits
 from apps.policies.services.dlp import as_custom
 from apps.policies.services.policies import active_sources
 from apps.tenants import services as tenants
@@ -51,6 +54,7 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
             known = agents.snapshot()
             sources = active_sources()
             changed, own = _dlp()
+            known_inbound = inbound.snapshot()
             decided = human()
             blast_radius, rate_limit = limits.blast_radius(), limits.rate_limit(config)
             keep_inputs = config.replay_days > 0 or comparisons.shadowing()
@@ -65,14 +69,23 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
         servers=known.servers,
         revoked_sessions=known.revoked_sessions,
         authorize=authorize,
-        scan_dlp=scanner.build_scanner(changed, own),
+        scan_dlp=scanner.build_scanner(changed, own, canaries=known_inbound.canaries),
+        screen_inbound=build_screen(
+            build_injection_scanner(known_inbound.rules, known_inbound.changed),
+            scanner.build_result_scanner(changed, own, known_inbound.result_secrets),
+            actions=known_inbound.actions,
+            source_rules=known_inbound.source_rules,
+        ),
         payload_mode=PayloadMode(config.payload_mode),
         authorize_async=authorize_async,
-        rules=_digest(sources, changed, own, blast_radius),
+        rules=_digest(sources, changed, own, blast_radius, known_inbound.source_rules),
         human=decided,
         blast_radius=blast_radius,
         rate_limit=rate_limit,
         keep_inputs=keep_inputs,
+        source_rules=known_inbound.source_rules,
+        pins=known.pins,
+        review_new=known_inbound.review_new,
     )
 
 
@@ -112,7 +125,14 @@ def _digest(
     changed: Mapping[str, scanner.PatternSetting],
     own: Sequence[CustomPattern],
     blast_radius: BlastRadius,
+    source_rules: Sequence[SourceRule],
 ) -> str:
     """Names what judges. An approval is bound to it, and not to the version, which every revoked session moves."""
-    words = (assembly.digest(assembly.assemble(sources)), sorted(changed.items()), list(own), blast_radius)
+    words = (
+        assembly.digest(assembly.assemble(sources)),
+        sorted(changed.items()),
+        list(own),
+        blast_radius,
+        source_rules,
+    )
     return hashlib.sha256(repr(words).encode("utf-8", "surrogatepass")).hexdigest()

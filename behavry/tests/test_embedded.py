@@ -73,8 +73,11 @@ def test_the_last_of_two_users_stops_the_server(tmp_path: Path) -> None:
         "with embedded.postgres(pathlib.Path(sys.argv[1])) as url: print(url, flush=True); input()"
     )
     command = [sys.executable, "-c", user, str(tmp_path / "postgres")]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, **pipes) as first, subprocess.Popen(command, cwd=ROOT, **pipes) as second:
+
+    def start() -> "subprocess.Popen[str]":
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    with start() as first, start() as second:
         assert first.stdout and second.stdout
         url = first.stdout.readline().strip()
         assert second.stdout.readline().strip() == url

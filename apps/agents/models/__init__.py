@@ -3,6 +3,7 @@
 from apps.agents.models.access_token import PersonalAccessToken
 from apps.agents.models.agent import Agent, AgentStatus, RiskTier
 from apps.agents.models.enrolment import EnrolmentToken
+from apps.agents.models.pin import PinKind, ServerPin
 from apps.agents.models.server import McpServer, Transport
 from apps.agents.models.session import Session
 from apps.agents.models.signing_key import KeyState, SigningKey
@@ -14,7 +15,9 @@ __all__ = [
     "KeyState",
     "McpServer",
     "PersonalAccessToken",
+    "PinKind",
     "RiskTier",
+    "ServerPin",
     "Session",
     "SigningKey",
     "Transport",

@@ -49,6 +49,7 @@ class Agent(models.Model):
     secret_rotated_at = models.DateTimeField(default=timezone.now, editable=False)
     previous_secret_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
     previous_secret_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
+    system_prompt_hash = models.CharField(max_length=64, blank=True, default="")  # SHA-256 hex; "" is not compared
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

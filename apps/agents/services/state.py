@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from apps.agents import addresses
-from apps.agents.models import Agent, McpServer, Session
+from apps.agents.models import Agent, McpServer, ServerPin, Session
 from apps.agents.services.servers import unsealed
 from apps.agents.services.signing_keys import public_keys
 from apps.decision import types
@@ -28,6 +28,7 @@ class AgentsSnapshot:
     agents: Mapping[str, types.Agent]  # by id
     servers: Mapping[str, types.Server]  # by name
     revoked_sessions: frozenset[str]
+    pins: Mapping[str, Mapping[tuple[str, str], types.Pin]]  # by server's name, then by kind and name
 
 
 def snapshot(now: datetime | None = None) -> AgentsSnapshot:
@@ -40,6 +41,7 @@ def snapshot(now: datetime | None = None) -> AgentsSnapshot:
         agents=MappingProxyType(_agents()),
         servers=MappingProxyType({row.name: _server(row) for row in McpServer.objects.order_by("name")}),
         revoked_sessions=_revoked_sessions(now),
+        pins=MappingProxyType(_pins()),
     )
 
 
@@ -60,10 +62,12 @@ def issuer() -> str:
 
 
 def _agents() -> dict[str, types.Agent]:
-    rows = Agent.objects.order_by().values_list("id", "name", "status", "roles", "permissions", "risk_tier")
+    rows = Agent.objects.order_by().values_list(
+        "id", "name", "status", "roles", "permissions", "risk_tier", "system_prompt_hash"
+    )
     agents = (
-        types.Agent(str(id), name, status, tuple(roles), tuple(permissions), risk_tier)
-        for id, name, status, roles, permissions, risk_tier in rows
+        types.Agent(str(id), name, status, tuple(roles), tuple(permissions), risk_tier, prompt)
+        for id, name, status, roles, permissions, risk_tier, prompt in rows
     )
     return {agent.id: agent for agent in agents}
 
@@ -85,3 +89,11 @@ def _server(row: McpServer) -> types.Server:
 def _revoked_sessions(now: datetime) -> frozenset[str]:
     rows = Session.objects.filter(revoked_at__isnull=False, expires_at__gt=now).order_by()
     return frozenset(str(id) for id in rows.values_list("id", flat=True))
+
+
+def _pins() -> dict[str, Mapping[tuple[str, str], types.Pin]]:
+    found: dict[str, dict[tuple[str, str], types.Pin]] = {}
+    rows = ServerPin.objects.order_by().values_list("server__name", "kind", "name", "digest", "status")
+    for server, kind, name, digest, status in rows:
+        found.setdefault(server, {})[kind, name] = types.Pin(digest, types.PinStatus(status))
+    return {server: MappingProxyType(pins) for server, pins in found.items()}

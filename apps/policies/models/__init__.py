@@ -3,6 +3,7 @@
 from apps.policies.models.change import PolicyChangeRequest
 from apps.policies.models.comparison import Comparison, Flip, FlipGroup
 from apps.policies.models.dlp import ACTIONS, SEVERITIES, DlpPattern, DlpSetting
+from apps.policies.models.inbound import CanaryToken, InboundRule, InboundRuleSetting, InboundSetting, SourceRule
 from apps.policies.models.limits import BlastRadiusSetting, RateLimitSetting
 from apps.policies.models.policy import CompiledPlan, Policy, PolicyVersion
 
@@ -10,14 +11,19 @@ __all__ = [
     "ACTIONS",
     "SEVERITIES",
     "BlastRadiusSetting",
+    "CanaryToken",
     "Comparison",
     "CompiledPlan",
     "DlpPattern",
     "DlpSetting",
     "Flip",
     "FlipGroup",
+    "InboundRule",
+    "InboundRuleSetting",
+    "InboundSetting",
     "Policy",
     "PolicyChangeRequest",
     "PolicyVersion",
     "RateLimitSetting",
+    "SourceRule",
 ]

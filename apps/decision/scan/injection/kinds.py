@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from apps.decision.types import Severity
+from apps.decision.types import InboundAction, Severity
 
 
 class InjectionClass(StrEnum):
@@ -17,14 +17,6 @@ class InjectionClass(StrEnum):
     ENCODED_PAYLOAD = "encoded_payload"
     STRUCTURED_ESCALATION = "structured_escalation"
     URGENCY_FRAMING = "urgency_framing"
-
-
-class InboundAction(StrEnum):
-    """What becomes of a text, weakest first."""
-
-    ALLOW = "allow"
-    FLAG = "flag"
-    WITHHOLD = "withhold"
 
 
 CLASS_SEVERITY: dict[InjectionClass, Severity] = {

@@ -1,7 +1,9 @@
 """Rules and scorer together: what one text came to."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
 
 from apps.decision.scan.injection.automaton import Automaton, automaton_for
 from apps.decision.scan.injection.custom import CustomRule
@@ -44,7 +46,17 @@ class InjectionScanner:
         return Report(findings, _score(findings), strongest(findings))
 
 
-def build_injection_scanner(tenant_rules: Iterable[CustomRule] = ()) -> InjectionScanner:
+@dataclass(frozen=True, slots=True)
+class RuleSetting:
+    """What a tenant changed about a built-in rule; None leaves it as it is."""
+
+    severity: Severity | None = None
+    enabled: bool | None = None
+
+
+def build_injection_scanner(
+    tenant_rules: Iterable[CustomRule] = (), changed: Mapping[str, RuleSetting] = MappingProxyType({})
+) -> InjectionScanner:
     """The scanner of one rulebook: built-in rules, and a tenant's own, which were checked when saved, on top."""
     return InjectionScanner(automaton_for(BUILTIN_RULES + tuple(own.rule() for own in tenant_rules)), shipped())
 

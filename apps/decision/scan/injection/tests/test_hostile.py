@@ -5,11 +5,11 @@ from hypothesis import strategies as st
 
 from apps.decision.scan.injection import folding
 from apps.decision.scan.injection.disguises import views
-from apps.decision.scan.injection.kinds import RANK, InboundAction
+from apps.decision.scan.injection.kinds import RANK
 from apps.decision.scan.injection.sanitise import sanitise
 from apps.decision.scan.injection.scanner import build_injection_scanner
 from apps.decision.scan.injection.stream import StreamScanner
-from apps.decision.types import Severity
+from apps.decision.types import InboundAction, Severity
 
 scan = build_injection_scanner()
 PIECES = (
