@@ -194,7 +194,7 @@ class InboundFinding:
 
 @dataclass(frozen=True, slots=True)
 class SourceRule:
-    """How far a source is trusted. `kind` is "domain" or "server"; of several that match, the lowest priority counts."""
+    """How far a source is trusted. `kind` is "domain" or "server"; the lowest priority that matches counts."""
 
     id: str
     kind: str
