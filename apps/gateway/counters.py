@@ -29,12 +29,13 @@ end
 """
 
 # KEYS: rulebook version, times of the agent's calls, its calls in flight by process, the session's calls, the
-#       requesters it served, an MCP session.
+#       requesters it served, whether results of it are withheld, what its last calls carried, an MCP session.
 # ARGV: version at hand, calls allowed, window (µs), calls at once, this process, lease (tenths of a second), how long
 #       an idle MCP session is kept, cost, calls in flight here with this one, requester, whether more is charged for
 #       a request that has been let in.
 # Returns the version alone if it is another one, else version, calls in the window (or -1: too often, -2: too many at
-# once, then microseconds to wait), calls in the session, distinct requesters (negative: this one is new), MCP session.
+# once, then microseconds to wait), calls in the session, distinct requesters (negative: this one is new), nothing or
+# whether results are withheld (W or -) before what the last calls carried, MCP session.
 GATHER: Final = (
     _OTHERS
     + """
@@ -82,10 +83,13 @@ if ARGV[10] ~= '' then
   distinct = redis.call('ZCARD', KEYS[5])
   if added == 1 then distinct = -distinct end
 end
-if not KEYS[6] then return {version, calls, session, distinct} end
-local mcp = redis.call('HMGET', KEYS[6], 'agent', 'server', 'upstream', 'version')
-if mcp[1] then redis.call('EXPIRE', KEYS[6], ARGV[7]) end
-return {version, calls, session, distinct, mcp}
+local known, carried = false, redis.call('LRANGE', KEYS[7], 0, -1)
+local withheld = redis.call('EXISTS', KEYS[6]) == 1
+if withheld or carried[1] then known = (withheld and 'W' or '-') .. table.concat(carried) end
+if not KEYS[8] then return {version, calls, session, distinct, known} end
+local mcp = redis.call('HMGET', KEYS[8], 'agent', 'server', 'upstream', 'version')
+if mcp[1] then redis.call('EXPIRE', KEYS[8], ARGV[7]) end
+return {version, calls, session, distinct, known, mcp}
 """.replace("SECONDS", str(REQUESTER_SECONDS)).replace("KEPT", str(REQUESTERS_KEPT))
 )
 _SHA: Final = sha1(GATHER.encode(), usedforsecurity=False).hexdigest()
@@ -117,6 +121,8 @@ class Counted:
     new_requester: bool = False
     wait_us: int = 0
     too_many_at_once: bool = False
+    withheld: bool = False  # results of this agent's calls
+    carried: bytes = b""  # what its last calls carried, sealed
     mcp: RedisValue = None
 
 
@@ -129,6 +135,15 @@ def version_key(schema: str) -> str:
 
 def in_flight_key(schema: str, agent_id: str) -> str:
     return tenant_key(schema, "in_flight", agent_id)
+
+
+def withheld_key(schema: str, agent_id: str) -> str:
+    """Set, with an expiry, while results of the agent's calls wait for a person or for the agent to come again."""
+    return tenant_key(schema, "withheld", agent_id)
+
+
+def carried_key(schema: str, agent_id: str) -> str:
+    return tenant_key(schema, "carried", agent_id)
 
 
 def mcp_session_key(schema: str, session_id: str) -> str:
@@ -156,6 +171,8 @@ def standing_part(
         in_flight_key(schema, agent_id),
         tenant_key(schema, "session_calls", session_id),
         tenant_key(schema, "requesters", agent_id),
+        withheld_key(schema, agent_id),
+        carried_key(schema, agent_id),
     ]
     if mcp_session:
         keys.append(mcp_session_key(schema, mcp_session))
@@ -179,7 +196,12 @@ def read(answer: list[RedisValue]) -> Counted:
         raise ValueError("not the script's answer")
     if calls < 0:
         return Counted(wait_us=max(1, session), too_many_at_once=calls == -2)
-    distinct = answer[3]
+    distinct, known = answer[3], answer[4]
     if not isinstance(distinct, int):
         raise ValueError("not the script's answer")
-    return Counted(calls, session, abs(distinct), distinct < 0, mcp=answer[4] if len(answer) > 4 else None)
+    mcp = answer[5] if len(answer) > 5 else None
+    if not isinstance(known, bytes):
+        return Counted(calls, session, abs(distinct), distinct < 0, mcp=mcp)
+    return Counted(
+        calls, session, abs(distinct), distinct < 0, withheld=known[:1] == b"W", carried=known[1:], mcp=mcp
+    )

@@ -108,6 +108,7 @@ class Door:
                 session_id,
                 gathered.mcp_session,
                 fresh_until=asked_at + FRESH_SECONDS,
+                withheld=gathered.counted.withheld,
                 lease=gathered.lease,
             ),
             gathered.counted,
@@ -151,14 +152,23 @@ class Door:
         place among the agent's calls back where it was given up; raises what admit does."""
         schema, facts = request.schema, request.facts
         await self._io.distrust(schema)
-        asked_at = time.monotonic()
-        book = await self._io.current_book(schema)
+        book = await self._io.book(schema)
+        for _ in range(TRIES):
+            asked_at = time.monotonic()
+            agent = book.agents.get(facts.caller.agent.id, facts.caller.agent)
+            gathered = await self._io.gather(schema, book, Visit(agent, facts.caller.session_id, cost=0))
+            if gathered.settled:
+                break
+            book = gathered.book
+        else:
+            raise rulebook_moving()
         known = self._known(schema, book, request.headers, facts.server.name)
         if request.lease is not None:
             request.lease.retake()
         caller = Caller(known.agent, known.claims.session_id)
         facts = replace(facts, book=book, caller=caller, server=known.server, now=datetime.now(UTC))
-        return replace(request, facts=facts, fresh_until=asked_at + FRESH_SECONDS)
+        withheld = gathered.counted.withheld
+        return replace(request, facts=facts, fresh_until=asked_at + FRESH_SECONDS, withheld=withheld)
 
     async def still_open(self, request: Request) -> bool:
         """Whether a long stream may go on: asked again and again while it lasts."""

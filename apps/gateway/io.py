@@ -46,6 +46,11 @@ if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') or redis.call
 end
 return 1
 """
+COUNT: Final = """
+local count = redis.call('INCR', KEYS[1])
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+return count
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,6 +276,22 @@ class Io:
 
     async def forget_session(self, schema: str, session_id: str) -> None:
         await self._sure(encoded("DEL", mcp_session_key(schema, session_id)))
+
+    # --- flags and counts -------------------------------------------------------------------------------------------
+
+    async def once(self, schema: str, *parts: str, seconds: int) -> bool:
+        """True for the first who asks within so many seconds, over all processes."""
+        answer = await self._redis.command(encoded("SET", tenant_key(schema, *parts), 1, "NX", "EX", seconds))
+        if isinstance(answer, RedisError):
+            raise unavailable()
+        return answer is not None
+
+    async def count(self, schema: str, *parts: str, seconds: int) -> int:
+        """How often this was asked, this time included, until nobody asked for so many seconds."""
+        answer = await self._redis.command(encoded("EVAL", COUNT, 1, tenant_key(schema, *parts), seconds))
+        if not isinstance(answer, int):
+            raise unavailable()
+        return answer
 
     # --- tool definitions -------------------------------------------------------------------------------------------
 
