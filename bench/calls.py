@@ -64,7 +64,8 @@ def stage(directory: Path) -> Iterator[dict[str, Any]]:
             [python, "-W", "ignore", "-m", "bench.passthrough", "--port", str(passthrough), "--upstream", url],
         )
         server = ["-m", "uvicorn", "behavry.asgi:gateway", "--host", "127.0.0.1", "--port", str(gateway)]
-        process = processes.start("gateway", [python, *server, "--no-access-log", "--log-level", "warning"])
+        server += ["--http", "apps.gateway.serving:HttpProtocol", "--no-access-log", "--log-level", "warning"]
+        process = processes.start("gateway", [python, *server])
         found = {
             "schema": schema,
             "token": token,
