@@ -202,6 +202,4 @@ def read(answer: list[RedisValue]) -> Counted:
     mcp = answer[5] if len(answer) > 5 else None
     if not isinstance(known, bytes):
         return Counted(calls, session, abs(distinct), distinct < 0, mcp=mcp)
-    return Counted(
-        calls, session, abs(distinct), distinct < 0, withheld=known[:1] == b"W", carried=known[1:], mcp=mcp
-    )
+    return Counted(calls, session, abs(distinct), distinct < 0, withheld=known[:1] == b"W", carried=known[1:], mcp=mcp)
