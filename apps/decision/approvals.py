@@ -1,4 +1,5 @@
-"""What an approval is bound to: one exact call of one agent, for one requester, under the rules that judged it."""
+"""What an approval is bound to: one exact call of one agent, for one requester, under the rules that judged it; and
+what a withheld result is."""
 
 import json
 from hashlib import sha256
@@ -28,6 +29,25 @@ def binding(call: Call, facts: Facts, tool_digest: str) -> str:
         call.input_hash,
         tool_digest,
         facts.book.rules,
+    )
+    return sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
+
+
+def result_binding(facts: Facts, method: str, tool: str, input_hash: str) -> str:
+    """What a withheld result is bound to: who asked, for whom, and exactly what. Neither the session nor the rules are
+    part of it, since the call has been carried out and must not be again."""
+    requester = facts.requester
+    parts = (
+        "result.v1",
+        facts.book.schema,
+        facts.caller.agent.id,
+        requester.id,
+        requester.channel,
+        "verified" if requester.verified else "",
+        facts.server.name,
+        method,
+        tool,
+        input_hash,
     )
     return sha256(json.dumps(parts, separators=(",", ":")).encode()).hexdigest()
 

@@ -16,6 +16,7 @@ from apps.decision import approvals
 from apps.decision.types import JSON, Call, Decision, Effect
 from apps.exceptions.services import escalations
 from apps.exceptions.services.escalations import Asked, Held
+from apps.gateway import held_words
 from apps.gateway.definitions import Definitions
 from apps.gateway.io import Io
 from apps.gateway.messages import Message
@@ -39,6 +40,7 @@ class Course:
     until: float = 0.0  # on the loop's clock: how long its caller is held; 0 before it is
     spent: Held | None = None  # the approval that was used for this message, which has not been sent yet
     spent_on: str = ""
+    result: str = ""  # the escalation about the result of this call, which was carried out
 
 
 class Approvals:
@@ -108,6 +110,8 @@ def _allowed(decision: Decision, held: Held) -> Decision:
 
 
 def refused(decision: Decision, held: Held) -> Decision:
+    if held.subject == held_words.RESULT:
+        return replace(decision, effect=Effect.DENY, reason=held_words.reason(held), escalation=held.id)
     policy = STAGE
     if held.status == "expired":
         reason = "The approval was not used in time" if held.resolution else "Nobody decided in time"
@@ -135,8 +139,16 @@ def _exact(case: Case) -> tuple[Call, JSON]:
     more, masked = _beside(case.message, case.message.params), _beside(case.message, case.clean)
     if not more:
         return case.call, case.call.arguments
-    digest = sha256(case.call.input_hash.encode() + orjson.dumps(more, option=orjson.OPT_SORT_KEYS)).hexdigest()
+    digest = exact_hash(case.message, case.call.input_hash)
     return replace(case.call, input_hash=digest), {"arguments": case.call.arguments, **masked}
+
+
+def exact_hash(message: Message, input_hash: str) -> str:
+    """The digest of the arguments and of what is sent beside them."""
+    more = _beside(message, message.params)
+    if not more:
+        return input_hash
+    return sha256(input_hash.encode() + orjson.dumps(more, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _beside(message: Message, params: JSON) -> dict[str, JSON]:

@@ -9,21 +9,22 @@ import time
 from typing import Final
 
 from apps.decision.errors import AppError, Conflict, Outdated, RateLimited, Unavailable, UpstreamFailed
-from apps.decision.types import JSON
+from apps.decision.types import JSON, Effect
 from apps.exceptions.services.escalations import Held
-from apps.gateway import answers, entries, request_state, wire
+from apps.gateway import answers, entries, held_words, request_state, wire
 from apps.gateway.approval import Approvals, Course
 from apps.gateway.context import Request
 from apps.gateway.door import Door, Refused
 from apps.gateway.envelope import Era
 from apps.gateway.errors import CallerGone, UpstreamSlow
 from apps.gateway.forward import CLIENT_GONE, Forwarding
+from apps.gateway.held_results import HeldResults, ResultKept
 from apps.gateway.hold import Holds
 from apps.gateway.io import Io
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
-from apps.gateway.messages import Message, ProtocolError, dumps, error_body
-from apps.gateway.pipeline import Case, Judged, govern
+from apps.gateway.messages import Message, ProtocolError, dumps, error_body, result_body
+from apps.gateway.pipeline import Case, Judged, govern, recorded
 from apps.gateway.relay import Relay
 from apps.gateway.upstreams import Upstreams
 
@@ -46,6 +47,7 @@ class Exchanges:
         self._load = load
         self._forwarding = Forwarding(io, door, upstreams, limits, load)
         self._approvals = Approvals(io, self._forwarding.definitions)
+        self._held_results = HeldResults(io)
         self.holds = Holds(io, limits)
 
     async def close(self) -> None:
@@ -107,26 +109,41 @@ class Exchanges:
             try:
                 judged = await self._judge(request, message, course)
                 if not judged.waits:
-                    if judged.allowed:
-                        await self._forwarding.run(request, judged, relay)
-                    else:
-                        await self._refuse(request, judged, relay)
+                    await self._act(request, judged, relay)
                     return
                 if not await self._decided(request, judged, relay, course):
                     return
+            except ResultKept as kept:  # from here on the message is answered by its result, and gets a wait of its own
+                course.result, course.until = kept.escalation, 0.0
             except (Outdated, Conflict):
                 tries += 1
             request = await self._door.again(request)
             relay.serve(request)
         raise _moving()
 
+    async def _act(self, request: Request, judged: Judged, relay: Relay) -> None:
+        if judged.released is not None:
+            body = result_body(judged.message.id, judged.released)
+            stateless = request.era is Era.STATELESS
+            await relay.answer(request_state.wrapped(request, judged.message, body) if stateless else body, 200)
+        elif judged.allowed:
+            await self._forwarding.run(request, judged, relay)
+        else:
+            await self._refuse(request, judged, relay)
+
     async def _judge(self, request: Request, message: Message, course: Course) -> Judged:
         async def list_tools(cursor: str) -> dict[str, JSON]:
             return await self._forwarding.list_tools(request, message, cursor)
 
         async def settle(case: Case) -> Judged:
+            judged = await self._held_results.earlier(case, course)
+            if judged is not None:
+                return judged
+            if case.decision.effect is Effect.ALLOW:
+                return await recorded(self._io, case, case.decision)
             return await self._approvals.settle(case, course, list_tools)
 
+        request.withheld = request.withheld or bool(course.result) or course.state is not None
         return await govern(self._io, request, message, settle)
 
     async def _decided(self, request: Request, judged: Judged, relay: Relay, course: Course) -> bool:
@@ -142,7 +159,10 @@ class Exchanges:
                     state = request_state.State(held.id, judged.binding, carried)
                     until = held.expires_at.timestamp() + request_state.GRACE_SECONDS
                     sealed = request_state.sealed(request, message, state, until)
-                    body = answers.input_required(message, judged.decision, judged.entry.id, held, sealed)
+                    if held.subject == held_words.RESULT:
+                        body = held_words.input_required(judged, sealed)
+                    else:
+                        body = answers.input_required(message, judged.decision, judged.entry.id, held, sealed)
                     await relay.answer(body, 200)
                     return False
             elif request.era is Era.STATELESS or message.method in AT_ONCE:
@@ -198,6 +218,8 @@ class Exchanges:
 def _refusal(judged: Judged) -> dict[str, JSON]:
     if judged.hidden:
         return answers.unknown(judged.message, judged.entry.tool_name)
+    if judged.held is not None and judged.held.subject == held_words.RESULT:
+        return held_words.refusal(judged)
     return answers.refusal(judged.message, judged.method, judged.decision, judged.entry.id, judged.held)
 
 

@@ -41,6 +41,7 @@ class Judged:
     hidden: bool = False
     held: Held | None = None  # the escalation that this call waits for, or that decided it
     binding: str = ""  # what an approval of it is bound to
+    released: dict[str, JSON] | None = None  # the result of an earlier carrying out, which answers it
 
     @property
     def allowed(self) -> bool:
@@ -77,10 +78,12 @@ Settle = Callable[[Case], Awaitable[Judged]]
 
 
 async def govern(io: Io, request: Request, message: Message, settle: Settle) -> Judged:
-    """`settle` is asked where policy wants a person. Raises Unavailable when the log does not take the entry, Outdated
+    """`settle` is asked where policy wants a person, and where results of the agent are withheld: one of them may be
+    this call's. Raises Unavailable when the log does not take the entry, Outdated
     when it knows newer rules: then nothing may be forwarded."""
     case = await _judge(request, message)
-    if case.decision.effect is Effect.ESCALATE:
+    effect = case.decision.effect
+    if effect is Effect.ESCALATE or (effect is Effect.ALLOW and request.withheld):
         return await settle(case)
     return await recorded(io, case, case.decision)
 

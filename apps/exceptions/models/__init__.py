@@ -4,6 +4,7 @@ from apps.exceptions.models.escalation import Escalation, EscalationSetting, Esc
 from apps.exceptions.models.grant import ExceptionGrant, ExceptionState, Urgency
 from apps.exceptions.models.hook import Delivery, NotificationHook
 from apps.exceptions.models.kill_switch import BreakGlass, KillSwitch
+from apps.exceptions.models.withheld import WithheldResult
 
 __all__ = [
     "BreakGlass",
@@ -17,4 +18,5 @@ __all__ = [
     "NotificationHook",
     "Resolution",
     "Urgency",
+    "WithheldResult",
 ]

@@ -1,4 +1,4 @@
-"""An escalation: one exact call that waits for a person, and what the person said."""
+"""An escalation: one exact call, or what came back for it, that waits for a person; and what the person said."""
 
 from datetime import datetime
 from typing import ClassVar, Self
@@ -27,6 +27,7 @@ class Resolution(models.TextChoices):
     ALLOW_SANITIZED = "allow_sanitized", "allow sanitized"
     ALLOW_ORIGINAL = "allow_original", "allow original"
     BLOCK = "block", "block"
+    BLOCK_SOURCE = "block_source", "block and add a source rule"
 
 
 class EscalationQuerySet(models.QuerySet["Escalation"]):
@@ -48,7 +49,8 @@ class EscalationQuerySet(models.QuerySet["Escalation"]):
 
 
 class Escalation(models.Model):
-    """`binding` is the digest of everything an approval is bound to; at most one open escalation has it.
+    """`binding` is the digest of everything an approval is bound to; at most one call that waits has it. Results may
+    be several: each belongs to a call that was carried out.
 
     Arguments and findings are masked. Ids of other rooms are values, so that the row outlives what it names.
     """
@@ -76,6 +78,7 @@ class Escalation(models.Model):
     resource = models.TextField(blank=True, editable=False)
     arguments = models.JSONField(default=dict, editable=False)
     findings = models.JSONField(default=list, editable=False)
+    inbound = models.JSONField(default=dict, editable=False)  # of a result: what was made of it and where it is from
     verdicts = models.JSONField(default=list, editable=False)  # [{result, reason, policy}] that asked for a person
     policy_id = models.CharField(max_length=200, editable=False)
     reason = models.TextField(editable=False)
@@ -100,7 +103,9 @@ class Escalation(models.Model):
         ordering: ClassVar = ["-created_at", "-id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["binding"], condition=models.Q(status="pending"), name="escalation_one_pending"
+                fields=["binding"],
+                condition=models.Q(status="pending", subject="call"),
+                name="escalation_one_pending",
             ),
         ]
         indexes: ClassVar = [

@@ -57,6 +57,7 @@ class Held:
     resolved_by: str
     note: str
     policy_id: str
+    subject: str = Escalation.Subject.CALL.value
 
 
 @transaction.atomic
@@ -69,24 +70,24 @@ def hold(asked: Asked, entry: Entry, document: bytes | None = None) -> Held:
     Raises Outdated where the rules have moved since the call was judged.
     """
     agent_id = asked.facts.caller.agent.id
-    _among_stops(exclusive=False)
+    among_stops(exclusive=False)
     one_at_a_time(f"escalations:{agent_id}")
     now = timezone.now()
     row = _open_one(asked.binding, now)
     if row is not None and row.status != EscalationStatus.PENDING:
-        return _held(row, now)
+        return held_of(row, now)
     found = row is not None
     if row is None:
         lapse(list(Escalation.objects.select_for_update().filter(binding=asked.binding, status="pending")))
         if Escalation.objects.filter(agent_id=agent_id, status=EscalationStatus.PENDING).count() >= MAX_PENDING:
-            return _too_many(now)
+            return too_many(now)
         row = _opened(asked, entry, now)
         hooks.enqueue("escalation.opened", message(row))
     audit.append(replace(entry, extra={**entry.extra, "escalation": str(row.id)}), document)
     if not found:
         record_opening(row)
-    _sure(entry)
-    return _held(row, now)
+    sure(entry)
+    return held_of(row, now)
 
 
 @transaction.atomic
@@ -103,13 +104,13 @@ def use(escalation_id: str, binding: str, entry: Entry, document: bytes | None =
         row is None
         or row.status_at(now) is not EscalationStatus.APPROVED
         or row.binding != binding
-        or _stopped_since(row, now)
+        or stopped_since(row, now)
     ):
         raise Conflict("This approval cannot be used for this call.", code="approval_not_usable")
     row.status, row.used_at, row.used_event_id = EscalationStatus.USED, now, entry.id
     row.save(update_fields=["status", "used_at", "used_event_id"])
     position = audit.append(replace(entry, extra={**entry.extra, "escalation": str(row.id)}), document)
-    _sure(entry)
+    sure(entry)
     return position
 
 
@@ -118,7 +119,7 @@ def states(ids: Sequence[str]) -> dict[str, Held]:
     now = timezone.now()
     wanted = [known for known in map(audit.entry_id, ids) if known is not None]
     rows = Escalation.objects.filter(pk__in=wanted).defer("arguments", "findings", "verdicts")
-    return {str(row.id): _held(row, now) for row in rows}
+    return {str(row.id): held_of(row, now) for row in rows}
 
 
 @transaction.atomic
@@ -128,7 +129,7 @@ def deny_pending(*, actor: str, reason: str) -> int:
     Nothing is opened beside it: whoever is about to hold a call waits for this transaction, and then sees newer rules.
     One entry and one message per agent, so that neither the stop nor the log's head waits for thousands of rows.
     """
-    _among_stops(exclusive=True)
+    among_stops(exclusive=True)
     now = timezone.now()
     still = Escalation.objects.filter(status__in=["pending", "approved"])
     rows = list(still.select_for_update().defer("arguments", "findings").order_by("agent_id"))
@@ -205,7 +206,7 @@ def _opened(asked: Asked, entry: Entry, now: datetime) -> Escalation:
     )
 
 
-def _held(row: Escalation, now: datetime) -> Held:
+def held_of(row: Escalation, now: datetime) -> Held:
     return Held(
         id=str(row.id),
         status=row.status_at(now).value,
@@ -215,10 +216,11 @@ def _held(row: Escalation, now: datetime) -> Held:
         resolved_by=row.resolved_by,
         note=row.note,
         policy_id=row.policy_id,
+        subject=row.subject,
     )
 
 
-def _too_many(now: datetime) -> Held:
+def too_many(now: datetime) -> Held:
     note = f"This agent has {MAX_PENDING} calls waiting for a person already"
     return Held("", "denied", now, None, "deny", "system", note, TOO_MANY)
 
@@ -265,7 +267,7 @@ def _ids(rows: Sequence[Escalation]) -> list[JSON]:
     return [str(row.id) for row in rows]
 
 
-def _stopped_since(row: Escalation, now: datetime) -> bool:
+def stopped_since(row: Escalation, now: datetime) -> bool:
     """Whether a stop was engaged after the approval that holds for this agent."""
     later = Q(released_at__isnull=True, engaged_at__gt=row.resolved_at)
     if not (KillSwitch.objects.filter(later).exists() or FleetStop.objects.filter(later).exists()):
@@ -274,13 +276,13 @@ def _stopped_since(row: Escalation, now: datetime) -> bool:
     return not lifts.exists()
 
 
-def _sure(entry: Entry) -> None:
+def sure(entry: Entry) -> None:
     """The head is locked by the entry just written, so what this reads cannot move before the commit."""
     if audit.head(current_schema()).rulebook_version > entry.rulebook_version:
         raise Outdated("The rules have changed since this call was judged", retry_after=1)
 
 
-def _among_stops(*, exclusive: bool) -> None:
+def among_stops(*, exclusive: bool) -> None:
     """Many may open escalations at once, but none while all are being denied; held until the transaction ends."""
     function = "pg_advisory_xact_lock" if exclusive else "pg_advisory_xact_lock_shared"
     with connection.cursor() as cursor:
