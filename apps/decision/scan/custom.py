@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from apps.decision.errors import BadInput
+from apps.decision.scan.canary import CANARY
 from apps.decision.scan.matcher import Matcher
 from apps.decision.scan.pattern import Pattern
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
@@ -49,5 +50,7 @@ def check_custom(pattern: CustomPattern, taken: Collection[str] = ()) -> None:
         taken={*taken, *(builtin.name for builtin in BUILTIN_PATTERNS)},
         finder=finder,
     )
+    if pattern.name.startswith(CANARY):
+        wrong["name"] = "Names that begin so are those of canary tokens."
     if wrong:
         raise BadInput("The pattern cannot be used.", code="bad_pattern", fields=wrong)

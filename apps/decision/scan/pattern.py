@@ -47,7 +47,8 @@ class Pattern:
     `check` refuses a hit or narrows it. Where hits overlap the higher `rank` stands: a format nobody else uses outranks
     a guess from a variable's name. `triggers` are what the automaton looks for, all of them, when `regex` itself is too
     common or too large for it; they must occur in every buffer that `regex` and `check` accept something of. `shown`
-    are public prefixes that an excerpt may keep.
+    are public prefixes that an excerpt may keep. `begins` are the beginnings by which such a secret is known at once,
+    all there are of its own form: patterns that have them are looked for over several calls too (`fragments.py`).
     `hits` and `misses` are built when called, so that no secret-shaped text stands in a source file.
     """
 
@@ -61,6 +62,7 @@ class Pattern:
     rank: int = 10
     triggers: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
+    begins: tuple[str, ...] = ()
     enabled: bool = True
     unicode: bool = False  # custom patterns see characters, the built-in ones bytes
     beside: frozenset[str] = frozenset()  # patterns whose overlapping hits are reported as well

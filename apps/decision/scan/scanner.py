@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import orjson
 
+from apps.decision.scan.canary import canaries_as_patterns
 from apps.decision.scan.custom import CustomPattern
 from apps.decision.scan.matcher import Budget, Match, Matcher, TooManyCandidates, matcher_for
 from apps.decision.scan.pattern import Pattern
@@ -57,6 +58,9 @@ def build_scanner(
     for own in custom:
         patterns.append(own.pattern())
         actions[own.name] = own.action
+    for planted in canaries_as_patterns(canaries):
+        patterns.append(planted)
+        actions[planted.name] = DlpAction.DENY
     return _Scan(matcher_for(tuple(patterns)), MappingProxyType(actions), max_candidates)
 
 

@@ -48,6 +48,7 @@ PATTERNS = (
         regex=r"-----BEGIN[ +](?:[0-9A-Z]{2,10}[ +]){0,3}PRIVATE[ +]KEY-----" + _BODY,
         check=armoured,
         shown=("-----BEGIN",),
+        begins=("-----BEGIN ",),
         hits=lambda: (
             made.pem("RSA PRIVATE KEY"),
             made.pem("OPENSSH PRIVATE KEY", "\\n"),
@@ -66,6 +67,7 @@ PATTERNS = (
         regex=r"-----BEGIN[ +]PGP[ +]PRIVATE[ +]KEY[ +]BLOCK-----" + _BODY.replace("DEK-Info", "https?://|[()@_]|-\\s"),
         check=armoured,
         shown=("-----BEGIN",),
+        begins=("-----BEGIN PGP ",),
         hits=lambda: (made.pem("PGP PRIVATE KEY BLOCK"), made.pem("PGP PRIVATE KEY BLOCK", "\\n")),
         misses=lambda: (made.pem("PGP PUBLIC KEY BLOCK"), made.pem("PGP MESSAGE")),
     ),

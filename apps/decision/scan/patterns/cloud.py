@@ -47,6 +47,7 @@ PATTERNS = (
         regex=LEFT + r"((?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16})\b",
         check=token(),
         shown=("AKIA", "ASIA", "ABIA", "ACCA"),
+        begins=("AKIA", "ASIA", "ABIA", "ACCA"),
         hits=lambda: (
             "AKIA" + made.chars(made.BASE32, 16, "aws"),
             f'{{"aws_access_key_id": "{"ASIA" + made.chars(made.BASE32, 16, "sts")}"}}',
@@ -81,6 +82,7 @@ PATTERNS = (
         regex=LEFT + r"(AIza[0-9A-Za-z_-]{35}|GOCSPX-[0-9A-Za-z_-]{28}|ya29\.[0-9A-Za-z_-]{40,})" + RIGHT,
         check=token(3.0),
         shown=("AIza", "GOCSPX-", "ya29."),
+        begins=("AIza", "GOCSPX-", "ya29."),
         hits=lambda: (
             "AIza" + made.chars(made.URLSAFE, 35, "g"),
             "?key=AIza" + made.chars(made.URLSAFE, 35, "h") + "&q",

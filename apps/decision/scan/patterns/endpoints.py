@@ -140,6 +140,7 @@ PATTERNS = (
         + r"[0-9A-Za-z_/]{16,}",
         check=partial(_last_part, bits=2.8),
         shown=("https://hooks.slack.com/",),
+        begins=("hooks.slack.com/", "hooks.slack-gov.com/"),
         hits=lambda: ("https://hooks.slack.com/services/T0" + "A1B2C3D/B0" + "E4F5G6H/" + made.chars(made.ALNUM, 24),),
         misses=lambda: ("https://hooks.slack.com/services/T00000000/B00000000/" + "X" * 24, "https://hooks.slack.com/"),
     ),
@@ -162,6 +163,7 @@ PATTERNS = (
         + r"[0-9A-Za-z_-]{40,100}",
         check=partial(_last_part, bits=3.0),
         shown=("https://discord.com/api/webhooks/",),
+        begins=("discord.com/api/", "discordapp.com/api/"),
         hits=lambda: (
             "https://discord.com/api/webhooks/" + made.chars(made.DIGITS, 18) + "/" + made.chars(made.URLSAFE, 68),
         ),

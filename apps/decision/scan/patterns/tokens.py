@@ -39,6 +39,7 @@ PATTERNS = (
         regex=LEFT + r"(gh[pousr]_[0-9A-Za-z]{36,255}|github_pat_[0-9A-Za-z_]{50,255})\b",
         check=token(3.0),
         shown=("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+        begins=("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
         hits=lambda: (
             "ghp_" + made.chars(made.ALNUM, 36, "gh"),
             "github_pat_" + made.chars(made.ALNUM, 22) + "_" + made.chars(made.ALNUM, 59),
@@ -52,6 +53,7 @@ PATTERNS = (
         regex=LEFT + r"(xox[abeoprs](?:\.xox[bp])?-[0-9A-Za-z-]{12,}|xapp-\d-[0-9A-Z]{6,}-\d{6,}-[0-9a-f]{20,})",
         check=_slack,
         shown=("xoxb-", "xoxp-", "xoxa-", "xoxs-", "xapp-"),
+        begins=(*(f"xox{letter}{end}" for letter in "abeoprs" for end in ("-", ".xox")), "xapp-"),
         hits=lambda: (
             f"xoxb-{made.chars(made.DIGITS, 12)}-{made.chars(made.DIGITS, 13)}-{made.chars(made.ALNUM, 24)}",
             f"xapp-1-A{made.chars(made.UPPER, 10)}-{made.chars(made.DIGITS, 13)}-{made.chars(made.HEX, 64)}",
@@ -65,6 +67,7 @@ PATTERNS = (
         regex=LEFT + r"(sk-(?:(?:proj|svcacct|admin|None)-[0-9A-Za-z_-]{20,}|[0-9A-Za-z]{20,}))",
         check=_openai,
         shown=("sk-proj-", "sk-svcacct-", "sk-admin-", "sk-"),
+        begins=("sk-",),
         hits=lambda: (
             "sk-" + made.chars(made.ALNUM, 20) + "T3" + "BlbkFJ" + made.chars(made.ALNUM, 20, "b"),
             "sk-proj-" + made.chars(made.URLSAFE, 120),
@@ -78,6 +81,7 @@ PATTERNS = (
         regex=LEFT + r"(sk-ant-[0-9A-Za-z_-]{24,})",
         check=token(3.0),
         shown=("sk-ant-",),
+        begins=("sk-ant-",),
         hits=lambda: ("sk-ant-" + "api03-" + made.chars(made.URLSAFE, 93) + "AA",),
         misses=lambda: ("sk-ant-" + "api03-" + "x" * 40, "sk-ant-" + "your-api-key-goes-here-please"),
     ),
@@ -90,6 +94,7 @@ PATTERNS = (
         regex=LEFT + r"((?:sk|rk)_(?:live|test|prod)_[0-9A-Za-z]{16,255}|whsec_[0-9A-Za-z+/]{32,})",
         check=token(2.8),
         shown=("sk_live_", "sk_test_", "rk_live_", "rk_test_", "whsec_"),
+        begins=(*(f"{kind}_{where}_" for kind in ("sk", "rk") for where in ("live", "test", "prod")), "whsec_"),
         hits=lambda: ("sk_" + "live_" + made.chars(made.ALNUM, 24), "rk_" + "test_" + made.chars(made.ALNUM, 99)),
         misses=lambda: ("pk_" + "live_" + made.chars(made.ALNUM, 24), "sk_" + "live_" + "X" * 24),
     ),
@@ -100,6 +105,7 @@ PATTERNS = (
         regex=LEFT + r"(SG\.[0-9A-Za-z_-]{16,32}\.[0-9A-Za-z_-]{32,64})" + RIGHT,
         check=token(3.5),
         shown=("SG.",),
+        begins=("SG.",),
         hits=lambda: ("SG." + made.chars(made.URLSAFE, 22) + "." + made.chars(made.URLSAFE, 43, "s"),),
         misses=lambda: ("SG." + "x" * 22 + "." + "x" * 43, "MSG.payload.body"),
     ),
@@ -113,6 +119,8 @@ PATTERNS = (
         check=_bearer,
         rank=9,
         shown=("eyJ",),
+        # Base64 of {"alg, {"typ, {"kid, {"cty, {"enc, {"jwk, {"jku, {"x5, {"b64: much else begins with eyJ.
+        begins=("eyJhbGci", "eyJ0eXAi", "eyJraWQi", "eyJjdHki", "eyJlbmMi", "eyJqd2si", "eyJqa3Ui", "eyJ4NX", "eyJiNjQi"),
         hits=lambda: (made.jwt(), "Authorization: Bearer " + made.chars(made.ALNUM, 40)),
         misses=lambda: (
             "eyJ" + "not.a.token",
@@ -129,6 +137,10 @@ PATTERNS = (
         + r"|GR1348941[0-9A-Za-z_-]{20})",
         check=token(2.8),
         shown=("glpat-", "gldt-", "glrt-", "glptt-"),
+        begins=(
+            *(f"gl{kind}-" for kind in ("pat", "dt", "rt", "cbt", "ptt", "ft", "soat", "imt", "agent", "oas", "ffct")),
+            "GR1348941",
+        ),
         hits=lambda: ("glpat-" + made.chars(made.URLSAFE, 20, "gl"), "glrt-" + made.chars(made.URLSAFE, 20, "rt")),
         misses=lambda: ("glpat-" + "x" * 20, "glpat-" + "short"),
     ),
@@ -148,6 +160,7 @@ PATTERNS = (
         + r"|\bAC[0-9a-f]{32}[^0-9A-Za-z]{1,6}(?:[A-Za-z_]{1,20}[^0-9A-Za-z]{1,6})?([0-9a-f]{32})\b",
         check=_twilio,
         shown=("SK",),
+        begins=("SK",),
         hits=lambda: ("SK" + made.chars(made.HEX, 32, "tw"), "TWILIO_AUTH_TOKEN=" + made.chars(made.HEX, 32, "ta")),
         misses=lambda: ("SK" + "0" * 32, "AC" + made.chars(made.HEX, 32), "SK" + made.chars(made.HEX, 20)),
     ),
