@@ -3,13 +3,16 @@
 from uuid import UUID
 
 from apps.decision.chain import text_of_time
-from apps.decision.types import JSON, Decision, Effect
+from apps.decision.types import JSON, Decision, Effect, Screened
 from apps.exceptions.services.escalations import Held
 from apps.gateway.errors import DENIED
 from apps.gateway.messages import INVALID_PARAMS, METHOD_NOT_FOUND, Message, dumps, error_body, result_body
 from apps.gateway.methods import Method, Refusal
+from apps.gateway.pipeline import Judged
+from apps.gateway.remarks import why_withheld
 
 DECISION_KEY = "behavry/decision"
+NOT_PASSED = "The gateway did not pass this request on"  # to a server whose request its client never gets
 
 # HTTP statuses that the stateless revision asks for, by JSON-RPC code; everything else is 200.
 STATUS_OF_CODE = {-32700: 400, -32600: 400, -32602: 400, -32020: 400, -32021: 400, -32022: 400, -32601: 404}
@@ -40,9 +43,7 @@ def refusal(
     facts = account(decision, event_id, held)
     sentence = _sentence(decision, held)
     if method.refusal is Refusal.TOOL_RESULT:
-        content = [{"type": "text", "text": sentence}, {"type": "text", "text": dumps(facts).decode()}]
-        result = {"content": content, "isError": True, "resultType": "complete", "_meta": {DECISION_KEY: facts}}
-        return result_body(message.id, result)
+        return _tool_result(message, sentence, facts)
     return error_body(message.id, DENIED, sentence, facts)
 
 
@@ -52,6 +53,26 @@ def input_required(
     """Of the stateless revision: nothing is asked of the client but to come again with this state."""
     meta = {DECISION_KEY: account(decision, event_id, held)}
     return result_body(message.id, {"resultType": "input_required", "requestState": request_state, "_meta": meta})
+
+
+def withheld(judged: Judged | None, id: int | str | None, screened: Screened, event_id: UUID | None) -> dict[str, JSON]:
+    """Instead of an answer that may not be passed on. `judged` is what it answers, where that is known."""
+    policy, reason = why_withheld(screened)
+    facts: dict[str, JSON] = {"decision": Effect.DENY.value, "reason": reason, "policy": policy, "result": "withheld"}
+    if event_id is not None:
+        facts["event_id"] = str(event_id)
+    sentence = f"The answer is withheld by {policy}: {reason}."
+    if judged is None:
+        return error_body(id, DENIED, sentence, facts)
+    if judged.method.refusal is Refusal.TOOL_RESULT:
+        return _tool_result(judged.message, f"{sentence} The call itself was carried out.", facts)
+    return error_body(judged.message.id, DENIED, sentence, facts)
+
+
+def _tool_result(message: Message, sentence: str, facts: dict[str, JSON]) -> dict[str, JSON]:
+    content = [{"type": "text", "text": sentence}, {"type": "text", "text": dumps(facts).decode()}]
+    result = {"content": content, "isError": True, "resultType": "complete", "_meta": {DECISION_KEY: facts}}
+    return result_body(message.id, result)
 
 
 def _sentence(decision: Decision, held: Held | None) -> str:

@@ -20,10 +20,13 @@ from apps.gateway.door import Door, Refused
 from apps.gateway.envelope import Era
 from apps.gateway.errors import CallerGone, rpc_code
 from apps.gateway.exchange import Exchanges
+from apps.gateway.inbound import Inbound
 from apps.gateway.io import Io
 from apps.gateway.limits import Limits, limits_from_settings
 from apps.gateway.load import Load
 from apps.gateway.messages import INTERNAL_ERROR, INVALID_REQUEST, ProtocolError, dumps, error_body, parse
+from apps.gateway.pinning import Pins
+from apps.gateway.screening import Screening
 from apps.gateway.streams import Streams
 from apps.gateway.upstreams import Upstreams
 from apps.gateway.wire import Receive, Scope, Send
@@ -97,9 +100,11 @@ class _Parts:
         self.door = Door(self.io, limits)
         self.upstreams = Upstreams(self.io, limits)
         self.load = Load(limits)
-        self.exchanges = Exchanges(self.io, self.door, self.upstreams, limits, self.load)
+        self.pins = Pins(self.io, self.door, self.upstreams)
+        self.inbound = Inbound(self.io, self.upstreams, self.pins, Screening(self.io, limits))
+        self.exchanges = Exchanges(self.io, self.door, self.upstreams, limits, self.load, self.inbound)
         self.batches = Batches(self.exchanges, limits, self.load)
-        self.streams = Streams(self.io, self.door, self.upstreams, limits, self.load)
+        self.streams = Streams(self.io, self.door, self.upstreams, limits, self.load, self.inbound)
         self._reaper: asyncio.Task[None] | None = None
         self._refusals: dict[str, tuple[float, float, int]] = {}  # schema → entries left, refilled at, not logged
 
@@ -114,6 +119,8 @@ class _Parts:
             with suppress(asyncio.CancelledError):
                 await self._reaper
         await self.exchanges.close()
+        await self.inbound.close()
+        await self.pins.close()
         await self.upstreams.close()
         await self.io.close()
 

@@ -8,14 +8,15 @@ from typing import Any
 from apps.audit.ids import new_id
 from apps.audit.payload import Kept
 from apps.decision.events import Entry, EventKind
-from apps.decision.scan.scanner import strongest
-from apps.decision.types import JSON, Call, Decision, Finding, Requester
+from apps.decision.types import JSON, Call, Decision, Requester, Screened
 from apps.gateway.context import Request
+from apps.gateway.remarks import remarks, secrets_of, why_withheld
 
 
 def decision_entry(request: Request, call: Call, decision: Decision, kept: Kept, kind: EventKind) -> Entry:
     facts = request.facts
-    agent, requester, findings = facts.caller.agent, facts.requester, decision.findings
+    agent, requester = facts.caller.agent, facts.requester
+    found, action = secrets_of(decision.findings) if decision.findings else ((), "")
     return Entry(
         id=new_id(),
         kind=kind,
@@ -36,8 +37,8 @@ def decision_entry(request: Request, call: Call, decision: Decision, kept: Kept,
         policy_reason=decision.reason,
         stage=decision.stage,
         rulebook_version=facts.book.version,
-        dlp_findings=tuple(_finding(finding) for finding in findings) if findings else (),
-        dlp_action=strongest(findings).value if findings else "",
+        dlp_findings=found,
+        dlp_action=action,
         input_hash=call.input_hash,
         instruction_hash=call.instruction_hash,
         payload=kept.payload,
@@ -56,21 +57,24 @@ def _extra(request: Request, decision: Decision, kept: Kept) -> dict[str, JSON]:
     return extra
 
 
-def _finding(finding: Finding) -> dict[str, JSON]:
-    return {
-        "scanner": finding.scanner,
-        "rule": finding.rule,
-        "severity": finding.severity.value,
-        "action": finding.action.value,
-        "path": finding.path,
-        "excerpt": finding.excerpt,
-    }
-
-
 def outcome_entry(
-    request: Request, decided: Entry, *, began: float, code: int, size: int, is_error: bool, error: str
+    request: Request,
+    decided: Entry,
+    *,
+    began: float,
+    code: int,
+    size: int,
+    is_error: bool,
+    error: str,
+    screened: Screened | None = None,
 ) -> Entry:
+    """`screened` is what the answer came to, where there is something to say of it."""
     extra: dict[str, JSON] = {"bytes": size, "is_error": is_error}
+    found: tuple[JSON, ...] = ()
+    action = ""
+    if screened is not None:
+        extra["inbound"] = remarks(screened)
+        found, action = secrets_of(screened.secrets)
     if request.counts:
         extra["messages"] = dict(request.counts)
     return Entry(
@@ -90,6 +94,8 @@ def outcome_entry(
         mcp_server=decided.mcp_server,
         method=decided.method,
         rulebook_version=decided.rulebook_version,
+        dlp_findings=found,
+        dlp_action=action,
         input_hash=decided.input_hash,
         response_code=code,
         latency_ms=Decimal(int((time.perf_counter() - began) * 1_000_000)).scaleb(-3),
@@ -99,9 +105,14 @@ def outcome_entry(
     )
 
 
-def message_entry(request: Request, method: str, **extra: JSON) -> Entry:
+def message_entry(request: Request, method: str, screened: Screened | None = None, **extra: JSON) -> Entry:
     """A message of the server that passed, or a stream that opened or closed."""
     facts, requester = request.facts, request.facts.requester
+    found: tuple[JSON, ...] = ()
+    action = ""
+    if screened is not None:
+        extra["inbound"] = remarks(screened)
+        found, action = secrets_of(screened.secrets)
     return Entry(
         id=new_id(),
         kind=EventKind.MESSAGE_RECORDED,
@@ -115,7 +126,48 @@ def message_entry(request: Request, method: str, **extra: JSON) -> Entry:
         mcp_server=facts.server.name,
         method=method,
         rulebook_version=facts.book.version,
+        dlp_findings=found,
+        dlp_action=action,
         extra={"direction": "to_client", **extra},
+    )
+
+
+def inbound_entry(
+    request: Request, decided: Entry | None, kind: EventKind, method: str, screened: Screened, repeated: int
+) -> Entry:
+    """What was found in something that a server sent. `decided` is the decision that it came in answer to; `repeated`
+    how many messages of this session had such findings, where that is what makes it worth an entry."""
+    facts, requester = request.facts, request.facts.requester
+    found, action = secrets_of(screened.secrets)
+    policy, reason = why_withheld(screened)
+    extra: dict[str, JSON] = {"inbound": remarks(screened)}
+    if repeated:
+        extra["repeated"] = repeated
+    return Entry(
+        id=new_id(),
+        kind=kind,
+        at=datetime.now(UTC),
+        actor=f"server:{facts.server.name}",
+        agent_id=facts.caller.agent.id,
+        session_id=facts.caller.session_id,
+        requester_id=requester.id,
+        requester_channel=requester.channel,
+        requester_verified=requester.verified,
+        instruction_hash=decided.instruction_hash if decided is not None else "",
+        action=decided.action if decided is not None else "",
+        target=decided.target if decided is not None else "",
+        tool_name=decided.tool_name if decided is not None else "",
+        mcp_server=facts.server.name,
+        method=method,
+        policy_id=policy,
+        policy_reason=reason,
+        stage="inbound",
+        rulebook_version=facts.book.version,
+        dlp_findings=found,
+        dlp_action=action,
+        input_hash=decided.input_hash if decided is not None else "",
+        parent_event_id=decided.id if decided is not None else None,
+        extra=extra,
     )
 
 

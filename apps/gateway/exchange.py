@@ -20,6 +20,7 @@ from apps.gateway.errors import CallerGone, UpstreamSlow
 from apps.gateway.forward import CLIENT_GONE, Forwarding
 from apps.gateway.held_results import HeldResults, ResultKept
 from apps.gateway.hold import Holds
+from apps.gateway.inbound import Inbound
 from apps.gateway.io import Io
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
@@ -40,12 +41,12 @@ SPARE_SECONDS: Final = 30.0  # a wait ends by itself; this is for one that does 
 class Exchanges:
     """Belongs to one event loop."""
 
-    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load) -> None:
+    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load, inbound: Inbound) -> None:
         self._io = io
         self._door = door
         self._limits = limits
         self._load = load
-        self._forwarding = Forwarding(io, door, upstreams, limits, load)
+        self._forwarding = Forwarding(io, door, upstreams, limits, load, inbound)
         self._approvals = Approvals(io, self._forwarding.definitions)
         self._held_results = HeldResults(io)
         self.holds = Holds(io, limits)

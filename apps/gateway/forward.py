@@ -9,14 +9,15 @@ from collections.abc import Iterator
 from contextlib import aclosing, contextmanager, suppress
 
 from apps.decision.errors import AppError, Outdated, Unavailable, UpstreamFailed
-from apps.decision.types import JSON
+from apps.decision.types import JSON, Screened
 from apps.gateway import answers, entries, envelope, param_headers, request_state, wire
 from apps.gateway.context import Request
 from apps.gateway.definitions import Definitions
 from apps.gateway.door import Door
 from apps.gateway.envelope import Era
 from apps.gateway.errors import CallerGone, SessionGone
-from apps.gateway.inbound import passed
+from apps.gateway.held_results import HeldResults
+from apps.gateway.inbound import Inbound
 from apps.gateway.io import Io
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
@@ -36,12 +37,14 @@ Key = tuple[str, str, str, JSON]  # nobody cancels another agent's request
 class Forwarding:
     """Belongs to one event loop. Holds nothing of a call but what is needed to cancel it."""
 
-    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load) -> None:
+    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load, inbound: Inbound) -> None:
         self._io = io
         self._door = door
         self._upstreams = upstreams
         self._limits = limits
         self._load = load
+        self._inbound = inbound
+        self._held = HeldResults(io)
         self._catalog = Catalog()
         self.definitions = Definitions(io)
         self._running: dict[Key, wire.Watch] = {}
@@ -189,7 +192,8 @@ class Forwarding:
                     await relay.mark(incoming)
                 elif "method" in incoming.message:
                     watch.allow(self._limits.stream_seconds)
-                    await relay.event(await passed(self._io, request, judged, incoming.message), incoming)
+                    passing = await self._inbound.message(request, judged, incoming.message, relay.trail)
+                    await (relay.mark(incoming) if passing is None else relay.event(passing, incoming))
                 else:
                     await self._finish(request, judged, incoming.message, reply, relay, began, incoming.event_id)
                     return
@@ -211,8 +215,9 @@ class Forwarding:
         if judged.message.method == "tools/list":
             self._catalog.learn(request.schema, request.facts.server.name, message.get("result"))
             self.definitions.learn(request.schema, request.facts.server.name, message.get("result"))
-        body = await passed(self._io, request, judged, message)
-        if request.era is Era.STATELESS:
+        came = await self._inbound.answer(request, judged, message, relay.trail, reply.size)
+        body = came.body
+        if request.era is Era.STATELESS and came.held is None:
             body = request_state.wrapped(request, judged.message, body)
         status = answers.status_of(body) if request.era is Era.STATELESS else reply.status
         if request.era is Era.STATEFUL and status != 200 and answers.is_unknown_tool(judged.message, body):
@@ -222,8 +227,11 @@ class Forwarding:
         is_error = error is not None or (isinstance(result, dict) and result.get("isError") is True)
         text = f"rpc_error {error.get('code')}" if isinstance(error, dict) else ""
         await self._outcome_before_answer(
-            request, judged, began, status, size=len(content), is_error=is_error, error=text
+            request, judged, began, status, size=len(content), is_error=is_error, error=text, screened=came.screened
         )
+        if came.held is not None and came.screened is not None:
+            body = await self._held.settle(request, judged, body, came.screened)  # returns where nobody can be asked
+            content, status = dumps(body), answers.status_of(body) if request.era is Era.STATELESS else 200
         await relay.final(content, status, event_id)
 
     async def _opened(self, request: Request, reply: Reply, final: dict[str, JSON]) -> None:
@@ -266,12 +274,28 @@ class Forwarding:
         return self._io.record_soon(request.schema, entry)  # type: ignore[return-value]
 
     async def _outcome_before_answer(
-        self, request: Request, judged: Judged, began: float, code: int, *, size: int, is_error: bool, error: str
+        self,
+        request: Request,
+        judged: Judged,
+        began: float,
+        code: int,
+        *,
+        size: int,
+        is_error: bool,
+        error: str,
+        screened: Screened | None,
     ) -> None:
-        if judged.method.care is not Care.DECIDE:
+        if judged.method.care is not Care.DECIDE and screened is None:
             return
         entry = entries.outcome_entry(
-            request, judged.entry, began=began, code=code, size=size, is_error=is_error, error=error
+            request,
+            judged.entry,
+            began=began,
+            code=code,
+            size=size,
+            is_error=is_error,
+            error=error,
+            screened=screened,
         )
         future = self._io.record_soon(request.schema, entry)
         if self._limits.wait_for_outcome and future is not None:

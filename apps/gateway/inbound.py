@@ -1,66 +1,206 @@
-"""What comes back from an upstream passes here: recorded or counted, filtered, and told apart from what is hidden.
+"""What comes back from an upstream passes here, whatever it is: compared with its pins, filtered, screened, recorded.
 
-`passed` is the one place for messages towards the client; scanning of results belongs into it.
+`answer` is the way of what answers a request of the client, `message` of what a server says by itself. Nothing that a
+server sent reaches a client but what these two return.
 """
 
+import asyncio
+import logging
 import re
+from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
-from apps.decision.types import JSON
+from apps.decision.errors import AppError
+from apps.decision.events import EventKind
+from apps.decision.types import JSON, Screened, Severity
 from apps.gateway import answers, entries, methods
 from apps.gateway.context import Request
 from apps.gateway.envelope import Era
 from apps.gateway.io import Io
 from apps.gateway.messages import INVALID_PARAMS
-from apps.gateway.methods import Care
+from apps.gateway.methods import Care, Listing, Withheld
+from apps.gateway.pinning import Pins
 from apps.gateway.pipeline import Judged
+from apps.gateway.screening import FAILED, Fate, Screening, Trail, fate_of, unremarkable
+from apps.gateway.upstreams import Upstreams
 from apps.gateway.visibility import filtered
 
+logger = logging.getLogger(__name__)
 MAX_LIST_TTL_MS: Final = 60_000
-_NOT_THERE = re.compile(r"\b(unknown|not found|no such|does not exist|doesn't exist|not exist)\b", re.IGNORECASE)
 MAX_NOT_THERE_TEXT: Final = 300
+SESSION_SECONDS: Final = 86_400
+REPEATED: Final = 3  # messages of one session with findings that none of them would be flagged for
+_NOT_THERE = re.compile(r"\b(unknown|not found|no such|does not exist|doesn't exist|not exist)\b", re.IGNORECASE)
+_METHOD = re.compile(r"[A-Za-z0-9_$./-]{1,128}\Z")
+_HELLO: Final = frozenset({"initialize", "server/discover"})
+_LIST_CHANGED: Final = frozenset({"notifications/tools/list_changed", "notifications/prompts/list_changed"})
+_OF_ANSWERS: Final = ("jsonrpc", "id", "result", "error")
+_OF_MESSAGES: Final = ("jsonrpc", "id", "method", "params")
 
 
-async def passed(io: Io, request: Request, judged: Judged | None, message: dict[str, JSON]) -> dict[str, JSON]:
-    """The message as the client gets it. `judged` is the request whose stream it is on; None on a GET stream."""
-    method = message.get("method")
-    if isinstance(method, str):
-        if methods.from_server(method).care is Care.COUNT:
+@dataclass(frozen=True, slots=True)
+class Came:
+    """What the client gets of an answer. Where `held` is set (to the entry that says why) it gets nothing of it yet:
+    `body` is as it came, and a person is asked."""
+
+    body: dict[str, JSON]
+    screened: Screened | None = None  # None: there is nothing to say of it
+    held: UUID | None = None
+
+
+class Inbound:
+    """Belongs to one event loop; closed with the gateway."""
+
+    def __init__(self, io: Io, upstreams: Upstreams, pins: Pins, screening: Screening) -> None:
+        self._io = io
+        self._upstreams = upstreams
+        self._pins = pins
+        self._screening = screening
+        self._telling: set[asyncio.Task[None]] = set()
+
+    async def close(self) -> None:
+        if self._telling:
+            await asyncio.wait(self._telling)
+        self._screening.close()
+
+    async def answer(
+        self, request: Request, judged: Judged | None, message: dict[str, JSON], trail: Trail, size: int = 0
+    ) -> Came:
+        """`judged` is what it answers; None on a resumed stream, which may bring the answer to any request."""
+        message = {key: message[key] for key in _OF_ANSWERS if key in message}
+        if judged is not None:
+            message["id"] = judged.message.id
+            tool = judged.entry.tool_name
+            if judged.message.method == "tools/call" and _says_not_there(message, tool):
+                return Came(answers.unknown(judged.message, tool))
+        part = "result" if message.get("error") is None else "error"
+        message.pop("error" if part == "result" else "result", None)
+        if part not in message:
+            return Came(message)
+        if part == "result" and isinstance(message["result"], dict):
+            message["result"] = await self._of_lists(request, judged, message["result"])
+        screened = await self._screening.screen(request, message[part], size, trail.text)
+        if unremarkable(screened):
+            message[part] = screened.value
+            return Came(message)
+        return await self._remarkable(request, judged, message, part, screened)
+
+    async def message(
+        self, request: Request, judged: Judged | None, message: dict[str, JSON], trail: Trail
+    ) -> dict[str, JSON] | None:
+        """A notification or a request of the server; None when the client gets nothing of it.
+
+        `judged` is the request on whose stream it is; None on a GET stream."""
+        method: str = message["method"]
+        if not _METHOD.match(method):  # no name, but a text, where nobody looks for one
+            await self._noted(request, judged, "", FAILED, Withheld.REFUSE)
+            self._refuse(request, message)
+            return None
+        if method in _LIST_CHANGED:
+            stateless = judged is not None and request.era is Era.STATELESS
+            self._pins.changed(request, method, judged.message.params.get("_meta") if judged and stateless else None)
+        spec = methods.from_server(method)
+        if spec.care is Care.COUNT:
             request.counts[method] = request.counts.get(method, 0) + 1
-        else:
-            io.record_soon(request.schema, entries.message_entry(request, method))
-        return message
-    if judged is None:
-        io.record_soon(request.schema, entries.message_entry(request, "response"))
-        return await _by_shape(request, message)
-    return await _answered(request, judged, message)
+        passing: dict[str, JSON] = {key: message[key] for key in _OF_MESSAGES if key in message}
+        screened = None
+        if message.get("params"):
+            screened = await self._screening.screen(request, message["params"], 0, trail.text)
+            if unremarkable(screened):
+                passing["params"] = screened.value
+                screened = None
+        if screened is not None:
+            fate, _ = await self._noted(request, judged, method, screened, spec.withheld)
+            if fate is Fate.REFUSE:
+                self._refuse(request, message)
+                return None
+            passing["params"] = screened.value if fate is Fate.DELIVER else screened.sanitised
+        if spec.care is not Care.COUNT or screened is not None:
+            self._io.record_soon(request.schema, entries.message_entry(request, method, screened))
+        trail.add(passing.get("params"))
+        return passing
 
+    async def _of_lists(self, request: Request, judged: Judged | None, result: dict[str, JSON]) -> dict[str, JSON]:
+        """What lists, or says how a server is to be used: without what may not be, and what policy never allows."""
+        if judged is None:
+            if "instructions" in result and ("protocolVersion" in result or "serverInfo" in result):
+                result = await self._pins.instructions(request, result)
+            for method, listing in methods.LISTINGS.items():
+                if isinstance(result.get(listing.items), list):
+                    result = await self._pins.listed(request, method, result)
+                    result = await filtered(request.facts, listing, result)
+            return result
+        method, own = judged.message.method, judged.method.listing
+        if method in _HELLO:
+            return await self._pins.instructions(request, result)
+        if own is None:
+            return result
+        result = await self._pins.listed(request, method, result)
+        return await self._listed(request, own, result)
 
-async def _answered(request: Request, judged: Judged, message: dict[str, JSON]) -> dict[str, JSON]:
-    asked = judged.message
-    message = {key: message[key] for key in ("jsonrpc", "id", "result", "error") if key in message}
-    message["id"] = asked.id
-    if asked.method == "tools/call" and _says_not_there(message, judged.entry.tool_name):
-        return answers.unknown(asked, judged.entry.tool_name)
-    result, listing = message.get("result"), judged.method.listing
-    if listing is not None and isinstance(result, dict):
-        result = message["result"] = await filtered(request.facts, listing, result)
+    async def _listed(self, request: Request, listing: Listing, result: dict[str, JSON]) -> dict[str, JSON]:
+        result = await filtered(request.facts, listing, result)
         if request.era is Era.STATELESS:
             ttl = result.get("ttlMs")
-            result["cacheScope"] = "private"
-            result["ttlMs"] = min(ttl, MAX_LIST_TTL_MS) if isinstance(ttl, int) else 0
-    return message
+            ttl = min(ttl, MAX_LIST_TTL_MS) if isinstance(ttl, int) else 0
+            result = {**result, "cacheScope": "private", "ttlMs": ttl}
+        return result
 
+    async def _remarkable(
+        self, request: Request, judged: Judged | None, message: dict[str, JSON], part: str, screened: Screened
+    ) -> Came:
+        if judged is None:
+            method, withheld = "response", Withheld.REFUSE  # there is nobody who could come again for it
+        else:
+            method, withheld = judged.message.method, judged.method.withheld
+        if part == "error":
+            withheld = Withheld.SANITISE
+        fate, event_id = await self._noted(request, judged, method, screened, withheld)
+        if judged is None:
+            self._io.record_soon(request.schema, entries.message_entry(request, method, screened))
+        if fate is Fate.HOLD:
+            return Came(message, screened, event_id)
+        if fate is Fate.REFUSE:
+            return Came(answers.withheld(judged, message.get("id"), screened, event_id), screened)
+        value = screened.value if fate is Fate.DELIVER else screened.sanitised
+        if fate is Fate.SANITISE and method in _HELLO and isinstance(value, dict):
+            value = {key: one for key, one in value.items() if key != "instructions"}
+        return Came({**message, part: value}, screened)
 
-async def _by_shape(request: Request, message: dict[str, JSON]) -> dict[str, JSON]:
-    """A resumed stream may bring the answer to any request: what looks like a list is treated as one."""
-    result = message.get("result")
-    if isinstance(result, dict):
-        for listing in methods.LISTINGS:
-            if isinstance(result.get(listing.items), list):
-                result = await filtered(request.facts, listing, result)
-        return {**message, "result": result}
-    return message
+    async def _noted(
+        self, request: Request, judged: Judged | None, method: str, screened: Screened, withheld: Withheld
+    ) -> tuple[Fate, UUID | None]:
+        """What becomes of it, and the entry that says so: durable before anything goes on. Raises Unavailable."""
+        fate, kinds = fate_of(screened, withheld)
+        repeated = 0
+        if not kinds and screened.severity is Severity.MEDIUM:
+            repeated = await self._io.count(
+                request.schema, "inbound_repeated", request.facts.caller.session_id, seconds=SESSION_SECONDS
+            )
+            kinds = (EventKind.INBOUND_INJECTION_DETECTED,) if repeated == REPEATED else ()
+        first: UUID | None = None
+        for kind in kinds:
+            entry = entries.inbound_entry(
+                request, judged.entry if judged is not None else None, kind, method, screened, repeated
+            )
+            await self._io.record(request.schema, entry)
+            first = first or entry.id
+        return fate, first
+
+    def _refuse(self, request: Request, message: dict[str, JSON]) -> None:
+        """A server whose request the client never gets would wait for an answer. Nobody waits for it to be told."""
+        id = message.get("id")
+        if request.era is Era.STATEFUL and isinstance(id, str | int):
+            task = asyncio.create_task(self._tell(request, id), name="gateway-refusal")
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+
+    async def _tell(self, request: Request, id: str | int) -> None:
+        try:
+            await self._upstreams.refuse(request, id, answers.NOT_PASSED)
+        except AppError as error:
+            logger.warning("a refusal did not arrive", extra={"schema": request.schema, "error": error.code})
 
 
 def _says_not_there(message: dict[str, JSON], tool: str) -> bool:

@@ -10,6 +10,14 @@ COUNT   (from servers only) no entry of its own, counted in the entry of the cal
 A method that is not in the table is a DECIDE with the action `execute`: denied unless a policy allows it.
 A refused `tools/call` is answered by a tool result with `isError`, because a model reads that and can choose
 otherwise; every other refusal is a JSON-RPC error, because clients know no other failure there.
+
+Whatever a server sends is screened before the client gets it. What becomes of it where orders were found in it that
+may not be delivered stands here too: for the answers to a client's requests with the request, for a server's own
+messages with these.
+
+HOLD      a person is asked, and the client waits or comes again
+SANITISE  it goes on at once, without what was found
+REFUSE    the client never gets it; the server that asked is told so
 """
 
 from collections.abc import Mapping
@@ -24,6 +32,12 @@ class Care(Enum):
     DECIDE = "decide"
     RECORD = "record"
     COUNT = "count"
+
+
+class Withheld(Enum):
+    HOLD = "a person is asked"
+    SANITISE = "goes on without what was found"
+    REFUSE = "goes nowhere"
 
 
 class Refusal(Enum):
@@ -48,20 +62,22 @@ class Method:
     header: str = ""  # the param that `Mcp-Name` mirrors
     refusal: Refusal = Refusal.ERROR
     listing: Listing | None = None
+    withheld: Withheld = Withheld.SANITISE
 
 
 _DECIDE, _RECORD, _COUNT = Care.DECIDE, Care.RECORD, Care.COUNT
+_HOLD, _REFUSE = Withheld.HOLD, Withheld.REFUSE
 
 FROM_CLIENT: Mapping[str, Method] = MappingProxyType(
     {
-        "tools/call": Method(_DECIDE, Action.EXECUTE, ("name",), "name", Refusal.TOOL_RESULT),
-        "resources/read": Method(_DECIDE, Action.READ, ("uri",), "uri"),
+        "tools/call": Method(_DECIDE, Action.EXECUTE, ("name",), "name", Refusal.TOOL_RESULT, withheld=_HOLD),
+        "resources/read": Method(_DECIDE, Action.READ, ("uri",), "uri", withheld=_HOLD),
         "resources/subscribe": Method(_DECIDE, Action.READ, ("uri",)),
-        "prompts/get": Method(_DECIDE, Action.READ, ("name",), "name"),
+        "prompts/get": Method(_DECIDE, Action.READ, ("name",), "name", withheld=_HOLD),
         "completion/complete": Method(_DECIDE, Action.READ, ("ref.name", "ref.uri")),
         # Tasks belong to whoever started them, but a server knows only the gateway: ids could be guessed by others.
-        "tasks/get": Method(_DECIDE, Action.READ, ("taskId",), "taskId"),
-        "tasks/result": Method(_DECIDE, Action.READ, ("taskId",), "taskId"),
+        "tasks/get": Method(_DECIDE, Action.READ, ("taskId",), "taskId", withheld=_HOLD),
+        "tasks/result": Method(_DECIDE, Action.READ, ("taskId",), "taskId", withheld=_HOLD),
         "tasks/list": Method(_DECIDE, Action.READ),
         "tasks/update": Method(_DECIDE, Action.WRITE, ("taskId",), "taskId"),
         "tasks/cancel": Method(_DECIDE, Action.DELETE, ("taskId",), "taskId"),
@@ -85,10 +101,10 @@ FROM_CLIENT: Mapping[str, Method] = MappingProxyType(
 
 FROM_SERVER: Mapping[str, Method] = MappingProxyType(
     {
-        "sampling/createMessage": Method(_RECORD),
-        "elicitation/create": Method(_RECORD),
-        "roots/list": Method(_RECORD),
-        "ping": Method(_COUNT),
+        "sampling/createMessage": Method(_RECORD, withheld=_REFUSE),
+        "elicitation/create": Method(_RECORD, withheld=_REFUSE),
+        "roots/list": Method(_RECORD, withheld=_REFUSE),
+        "ping": Method(_COUNT, withheld=_REFUSE),
         "notifications/progress": Method(_COUNT),
         "notifications/message": Method(_COUNT),
         "notifications/cancelled": Method(_RECORD),
@@ -105,13 +121,15 @@ FROM_SERVER: Mapping[str, Method] = MappingProxyType(
 UNKNOWN = Method(_DECIDE, Action.EXECUTE)
 # What a client answers to sampling, elicitation and roots requests: data that leaves, so it is scanned and recorded.
 RESPONSE = Method(_RECORD, Action.SEND)
-FROM_SERVER_UNKNOWN = Method(_RECORD)
+FROM_SERVER_UNKNOWN = Method(_RECORD, withheld=_REFUSE)
 
 # Methods that may not be used without `Mcp-Name`; the others' is checked where it is there.
 MUST_MIRROR = frozenset({"tools/call", "prompts/get", "resources/read"})
-LISTINGS: tuple[Listing, ...] = tuple(m.listing for m in FROM_CLIENT.values() if m.listing is not None)
+LISTINGS: Mapping[str, Listing] = MappingProxyType(
+    {n: m.listing for n, m in FROM_CLIENT.items() if m.listing is not None}
+)
 # Things that a caller may not know of: what is filtered out of a list is answered for as missing.
-HIDEABLE = frozenset(listing.used_by for listing in LISTINGS)
+HIDEABLE = frozenset(listing.used_by for listing in LISTINGS.values())
 
 
 def from_client(method: str) -> Method:

@@ -12,6 +12,7 @@ from apps.gateway.context import Request
 from apps.gateway.errors import rpc_code
 from apps.gateway.load import Load
 from apps.gateway.messages import Message, dumps, error_body
+from apps.gateway.screening import Trail
 from apps.gateway.transports.base import Incoming
 from apps.gateway.transports.events import PING, written
 
@@ -23,7 +24,7 @@ WAITING_STEP: Final = 1e-6
 class Relay:
     """One per answer. `prompt`: event ids are passed on at once, for resuming; else together with what follows."""
 
-    __slots__ = ("_held", "_load", "_request", "_send", "prompt", "started")
+    __slots__ = ("_held", "_load", "_request", "_send", "prompt", "started", "trail")
 
     def __init__(self, request: Request, load: Load) -> None:
         self._request = request
@@ -32,6 +33,7 @@ class Relay:
         self._held: list[bytes] = []
         self.prompt = True
         self.started = False
+        self.trail = Trail()
 
     @property
     def alone(self) -> bool:

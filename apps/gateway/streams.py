@@ -13,7 +13,7 @@ from apps.gateway import answers, entries, wire
 from apps.gateway.context import Request
 from apps.gateway.door import Door
 from apps.gateway.errors import DENIED, CallerGone
-from apps.gateway.inbound import passed
+from apps.gateway.inbound import Inbound
 from apps.gateway.io import TRIES, Io, rulebook_moving
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
@@ -27,12 +27,13 @@ OPENED, RESUMED, ENDED = "stream/open", "stream/resume", "session/end"
 
 
 class Streams:
-    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load) -> None:
+    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load, inbound: Inbound) -> None:
         self._io = io
         self._door = door
         self._upstreams = upstreams
         self._limits = limits
         self._load = load
+        self._inbound = inbound
 
     async def listen(self, request: Request) -> None:
         last_event_id = request.headers.get(b"last-event-id", b"").decode("latin-1")[:1000]
@@ -81,7 +82,8 @@ class Streams:
         relay = Relay(request, self._load)
         if reply.stream is None:
             if reply.message is not None:
-                await relay.answer(reply.message, reply.status)
+                came = await self._inbound.answer(request, None, reply.message, relay.trail, reply.size)
+                await relay.answer(came.body, reply.status)
             else:
                 await wire.answer(request.send, 405, b"", [(b"allow", b"POST, DELETE")])
             return
@@ -95,8 +97,12 @@ class Streams:
                         await relay.ping()
                     elif incoming.message is None:
                         await relay.mark(incoming)
+                    elif "method" in incoming.message:
+                        passing = await self._inbound.message(request, None, incoming.message, relay.trail)
+                        await (relay.mark(incoming) if passing is None else relay.event(passing, incoming))
                     else:
-                        await relay.event(await passed(self._io, request, None, incoming.message), incoming)
+                        came = await self._inbound.answer(request, None, incoming.message, relay.trail)
+                        await relay.event(came.body, incoming)
         except AppError:
             pass  # the stream ends here; the client opens another and learns then what is wrong
         await wire.end_stream(request.send)

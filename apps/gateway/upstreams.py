@@ -6,10 +6,10 @@ from apps.decision.types import JSON
 from apps.gateway import envelope
 from apps.gateway.context import Request
 from apps.gateway.envelope import Era
-from apps.gateway.errors import SessionGone
+from apps.gateway.errors import DENIED, SessionGone
 from apps.gateway.io import Io, McpSession
 from apps.gateway.limits import Limits
-from apps.gateway.messages import INVALID_REQUEST, METHOD_NOT_FOUND, Message, ProtocolError, body_of, dumps
+from apps.gateway.messages import INVALID_REQUEST, METHOD_NOT_FOUND, Message, ProtocolError, body_of, dumps, error_body
 from apps.gateway.transports.base import Reply
 from apps.gateway.transports.http import SESSION_HEADER, HttpTransport
 from apps.gateway.transports.stdio import StdioTransport
@@ -62,6 +62,17 @@ class Upstreams:
         if not message.method:
             message = Message(message.id, "", {}, result=params.get("result"), error=params.get("error"))
         await self.stdio.tell(place, server, message, params, request.sure)
+
+    async def refuse(self, request: Request, id: int | str, text: str) -> None:
+        """Tell a server that its own request did not reach the client. Nothing of the agent's is in it, so that it
+        needs no decision, and none can be too old for it."""
+        server, error = request.facts.server, error_body(id, DENIED, text)
+        if server.transport == "http":
+            reply = await self.http.post(server, dumps(error), self._headers(request, None), _always)
+            await reply.close()
+        elif self.stdio.knows(request.place()):
+            message = Message(id, "", {}, error=error["error"])
+            await self.stdio.tell(request.place(), server, message, {}, _always)
 
     async def initialize(self, request: Request, message: Message, params: dict[str, JSON]) -> Reply:
         """Begin a session. The id that the client gets is set on the request; "" where the upstream keeps none."""
@@ -117,6 +128,10 @@ class Upstreams:
         if version in envelope.HANDSHAKE_VERSIONS:
             headers["MCP-Protocol-Version"] = version
         return headers
+
+
+def _always() -> None:
+    """Whatever the time."""
 
 
 def body_of_response(message: Message, params: dict[str, JSON]) -> dict[str, JSON]:

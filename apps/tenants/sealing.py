@@ -38,6 +38,12 @@ def unseal(sealed: bytes, *, context: str) -> bytes:
         raise Unavailable("A stored secret cannot be opened with this key", code="key_unavailable") from None
 
 
+def derived_key(context: str) -> bytes:
+    """A key of its own for what is named: the same in every process of the installation, and nowhere else."""
+    info = b"behavry.derived.v1:" + context.encode()
+    return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(settings.SECRET_KEY.encode())
+
+
 def _key(context: str) -> tuple[bytes, bytes]:
     master = settings.SECRET_KEY.encode()
     key = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=b"behavry.seal.v1:" + context.encode()).derive(
