@@ -228,18 +228,23 @@ class InboundScreen(Protocol):
     """Judges what a server sent. Pure; raises nothing; what cannot be looked at in full is withheld.
 
     `salt` makes the placeholders of redacted secrets the same within a session and nowhere else. `before` is what the
-    agent has read on this stream already: what begins there and ends in `value` is found.
+    agent has read on this stream already: what begins there and ends in `value` is found. `fetched` are the hosts of
+    the address that was asked for, where one was (`inbound.trust.fetched_of`).
     """
 
-    def __call__(self, value: JSON, server: str, salt: bytes, before: str = "") -> Screened: ...
+    def __call__(
+        self, value: JSON, server: str, salt: bytes, before: str = "", fetched: tuple[str, ...] = ()
+    ) -> Screened: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """What a person, or the first sight of it, made of something a server lists. `digest` is of what is approved."""
+    """What a person, or the first sight of it, made of something a server lists. `digest` is of what is approved, "" when
+    nothing of it ever was; `candidate` of what the server said last, where that is something else."""
 
     digest: str
     status: PinStatus
+    candidate: str = ""
 
 
 @dataclass(frozen=True, slots=True)

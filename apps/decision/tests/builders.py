@@ -41,7 +41,9 @@ def find_nothing(value: JSON) -> tuple[Finding, ...]:
     return ()
 
 
-def pass_through(value: JSON, server: str, salt: bytes, before: str = "") -> Screened:
+def pass_through(
+    value: JSON, server: str, salt: bytes, before: str = "", fetched: tuple[str, ...] = ()
+) -> Screened:
     return Screened(value)
 
 
