@@ -120,7 +120,17 @@ PATTERNS = (
         rank=9,
         shown=("eyJ",),
         # Base64 of {"alg, {"typ, {"kid, {"cty, {"enc, {"jwk, {"jku, {"x5, {"b64: much else begins with eyJ.
-        begins=("eyJhbGci", "eyJ0eXAi", "eyJraWQi", "eyJjdHki", "eyJlbmMi", "eyJqd2si", "eyJqa3Ui", "eyJ4NX", "eyJiNjQi"),
+        begins=(
+            "eyJhbGci",
+            "eyJ0eXAi",
+            "eyJraWQi",
+            "eyJjdHki",
+            "eyJlbmMi",
+            "eyJqd2si",
+            "eyJqa3Ui",
+            "eyJ4NX",
+            "eyJiNjQi",
+        ),
         hits=lambda: (made.jwt(), "Authorization: Bearer " + made.chars(made.ALNUM, 40)),
         misses=lambda: (
             "eyJ" + "not.a.token",
