@@ -108,6 +108,7 @@ class EventKind(Enum):
     PIN_RECORDED = ("pin.recorded", Severity.LOW, "A server's items were seen for the first time and pinned", True)
     PIN_CHANGED = ("pin.changed", Severity.HIGH, "A pinned item changed and is quarantined", True)
     PIN_ACCEPTED = ("pin.accepted", Severity.LOW, "A pinned item changed in a way that changes nothing", True)
+    PIN_MISSING = ("pin.missing", Severity.LOW, "A pinned item is no longer listed, or is listed again")
     PIN_APPROVED = ("pin.approved", Severity.MEDIUM, "A person approved what a server lists", True)
     PIN_REJECTED = ("pin.rejected", Severity.MEDIUM, "A person rejected what a server lists", True)
     SERVER_HASH_DRIFT = ("server.hash_drift", Severity.CRITICAL, "What a server lists is not what was pinned")

@@ -26,6 +26,8 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('approved', 'approved'), ('quarantined', 'quarantined'), ('rejected', 'rejected')], editable=False, max_length=16)),
                 ('digest', models.CharField(editable=False, max_length=64)),
                 ('definition', models.JSONField(default=dict, editable=False)),
+                ('baseline', models.JSONField(editable=False, null=True)),
+                ('accepted', models.PositiveIntegerField(default=0, editable=False)),
                 ('candidate_digest', models.CharField(blank=True, editable=False, max_length=64)),
                 ('candidate', models.JSONField(editable=False, null=True)),
                 ('changes', models.JSONField(default=list, editable=False)),
@@ -41,6 +43,7 @@ class Migration(migrations.Migration):
                 ('server', models.ForeignKey(editable=False, on_delete=django.db.models.deletion.CASCADE, related_name='pins', to='agents.mcpserver')),
             ],
             options={
+                'verbose_name': 'pin',
                 'ordering': ['server', 'kind', 'name'],
                 'indexes': [models.Index(fields=['status', '-changed_at'], name='server_pin_by_status')],
                 'constraints': [models.UniqueConstraint(fields=('server', 'kind', 'name'), name='server_pin_once')],

@@ -21,7 +21,9 @@ class PinKind(models.TextChoices):
 class ServerPin(models.Model):
     """`definition` and `digest` are what is approved; `candidate` is what the server says now, where that differs.
 
-    `changes` says how the two differ, by meaning; `findings` are the orders in the text of what the server says now.
+    `baseline` is what somebody looked at last, where small changes were accepted since (`accepted` of them); changes
+    are measured against it, so that many small ones do not add up unseen. `changes` says how the candidate differs, by
+    meaning; `findings` are the orders in the text of what the server says now.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -31,6 +33,8 @@ class ServerPin(models.Model):
     status = models.CharField(max_length=16, choices=STATUSES, editable=False)
     digest = models.CharField(max_length=64, editable=False)
     definition = models.JSONField(default=dict, editable=False)
+    baseline = models.JSONField(null=True, editable=False)
+    accepted = models.PositiveIntegerField(default=0, editable=False)
     candidate_digest = models.CharField(max_length=64, blank=True, editable=False)
     candidate = models.JSONField(null=True, editable=False)
     changes = models.JSONField(default=list, editable=False)
@@ -47,7 +51,8 @@ class ServerPin(models.Model):
     class Meta:
         ordering: ClassVar = ["server", "kind", "name"]
         constraints: ClassVar = [models.UniqueConstraint(fields=["server", "kind", "name"], name="server_pin_once")]
+        verbose_name = "pin"
         indexes: ClassVar = [models.Index(fields=["status", "-changed_at"], name="server_pin_by_status")]
 
     def __str__(self) -> str:
-        return f"{self.kind} {self.name} of {self.server_id}"
+        return f"{self.kind} {self.name}".strip()

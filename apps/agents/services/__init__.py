@@ -22,6 +22,9 @@ from apps.agents.services.agents import (
 from apps.agents.services.enrolment import create_enrolment_token, enrol, revoke_enrolment_token
 from apps.agents.services.issuing import TokenGrant, issue_token, issue_token_to, record_refusal
 from apps.agents.services.people import sign_in
+from apps.agents.services.pin_reviews import approve as approve_pins
+from apps.agents.services.pin_reviews import reject as reject_pins
+from apps.agents.services.pins import Item, observe
 from apps.agents.services.servers import register_server, remove_server, update_server
 from apps.agents.services.sessions import close_expired, forget_ended, revoke_session
 from apps.agents.services.signing_keys import ensure_signing_key, public_keys, rotate_signing_key
@@ -29,8 +32,10 @@ from apps.agents.services.state import AgentsSnapshot, snapshot
 
 __all__ = [
     "AgentsSnapshot",
+    "Item",
     "Registered",
     "TokenGrant",
+    "approve_pins",
     "close_expired",
     "create_access_token",
     "create_enrolment_token",
@@ -41,10 +46,12 @@ __all__ = [
     "forget_sign_ins",
     "issue_token",
     "issue_token_to",
+    "observe",
     "public_keys",
     "record_refusal",
     "register",
     "register_server",
+    "reject_pins",
     "remove_server",
     "resume",
     "revoke",

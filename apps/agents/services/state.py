@@ -93,7 +93,9 @@ def _revoked_sessions(now: datetime) -> frozenset[str]:
 
 def _pins() -> dict[str, Mapping[tuple[str, str], types.Pin]]:
     found: dict[str, dict[tuple[str, str], types.Pin]] = {}
-    rows = ServerPin.objects.order_by().values_list("server__name", "kind", "name", "digest", "status")
-    for server, kind, name, digest, status in rows:
-        found.setdefault(server, {})[kind, name] = types.Pin(digest, types.PinStatus(status))
+    rows = ServerPin.objects.order_by().values_list(
+        "server__name", "kind", "name", "digest", "status", "candidate_digest"
+    )
+    for server, kind, name, digest, status, candidate in rows:
+        found.setdefault(server, {})[kind, name] = types.Pin(digest, types.PinStatus(status), candidate)
     return {server: MappingProxyType(pins) for server, pins in found.items()}
