@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from apps.decision import exceptions
-from apps.decision.screens import blast_radius, dlp, identity, killswitch, server
+from apps.decision.screens import blast_radius, dlp, identity, killswitch, pin, server
 from apps.decision.types import (
     JSON,
     BlastRadius,
@@ -30,6 +30,7 @@ SCREENS: Final[tuple[Screen, ...]] = (
     killswitch.screen,
     identity.screen,
     server.screen,
+    pin.screen,
     dlp.screen,
     blast_radius.screen,
 )
