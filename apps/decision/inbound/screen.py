@@ -3,8 +3,33 @@
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from apps.decision.scan.injection.kinds import InjectionClass, Report
-from apps.decision.types import JSON, InboundAction, InboundScreen, Scanner, Screened, SourceRule
+from apps.decision.inbound import secrecy
+from apps.decision.inbound.emptied import emptied
+from apps.decision.inbound.reading import NOTHING, Order, Reader, Reading
+from apps.decision.inbound.secrecy import Secret
+from apps.decision.inbound.texts import Piece, Texts
+from apps.decision.scan.injection.kinds import RANK, InjectionClass, Report
+from apps.decision.scan.injection.sanitise import placeholder
+from apps.decision.scan.redact import Edit, edited
+from apps.decision.scan.scanner import SCAN_LIMIT, strongest
+from apps.decision.types import (
+    JSON,
+    DlpAction,
+    InboundAction,
+    InboundFinding,
+    InboundScreen,
+    Scanner,
+    Screened,
+    Severity,
+    SourceRule,
+)
+
+MAX_FINDINGS = 50  # that are told of
+_EXCERPT = 80
+_ROUNDS = 4  # taking one thing away may join what then makes another
+_UNREAD = "[REMOVED:scan_limit]"
+_STUBBORN = "[REMOVED]"
+_LIMIT = InboundFinding("", SCAN_LIMIT, Severity.CRITICAL, "$", 0, 0)
 
 
 def build_screen(
@@ -16,8 +41,134 @@ def build_screen(
 ) -> InboundScreen:
     """The screen of one rulebook. `scan_secrets` carries the tenant's actions for results; `actions` replaces, for a
     class of injections, what its severity asks for; `source_rules` come in the order in which they count."""
+    screen = _Screen(Reader(scan_injections, actions), scan_secrets)
 
-    def screen(value: JSON, server: str, salt: bytes, before: str = "") -> Screened:
-        return Screened(value)
+    def screened(value: JSON, server: str, salt: bytes, before: str = "", fetched: Sequence[str] = ()) -> Screened:
+        texts = Texts(value)
+        if not texts.parts and not texts.numbers:
+            return Screened(value)
+        return screen.judge(value, texts, salt, before, screen.read)
 
-    return screen
+    return screened
+
+
+class _Screen:
+    """Pure: holds what it judges by and nothing of what it judged."""
+
+    def __init__(self, read: Reader, scan_secrets: Scanner) -> None:
+        self.read = read
+        self._scan_secrets = scan_secrets
+
+    def judge(self, value: JSON, texts: Texts, salt: bytes, before: str, read: Reader | None) -> Screened:
+        """Without a reader, orders are not looked for."""
+        texts, secrets = secrecy.find(value, texts, self._scan_secrets, salt, before)
+        texts, reading = read(texts, before) if read is not None else (texts, NOTHING)
+        if not secrets and reading is NOTHING:
+            return Screened(value)
+        if not reading.complete or secrecy.unread(secrets):
+            return _unread(value, texts, reading, secrets)
+        removed = secrecy.edits(secrets)
+        passed = self._without(value, removed, salt, before, None) if removed else value
+        sanitised: JSON = None
+        if reading.action is InboundAction.WITHHOLD:
+            wanted = removed + _edits(texts, reading, secrets)
+            sanitised = self._without(value, wanted, salt, before, read)
+        return Screened(
+            passed,
+            reading.action,
+            reading.severity,
+            reading.score,
+            _findings(texts, reading, secrets),
+            tuple(one.finding for one in secrets[:MAX_FINDINGS]),
+            _secrets_action(secrets),
+            sanitised,
+        )
+
+    def _without(self, value: JSON, wanted: list[Edit], salt: bytes, before: str, read: Reader | None) -> JSON:
+        """The value with the edits made, and whatever else comes to light then."""
+        for _ in range(_ROUNDS):
+            value = edited(value, wanted)
+            texts, secrets = secrecy.find(value, Texts(value), self._scan_secrets, salt, before)
+            texts, reading = read(texts, before) if read is not None else (texts, NOTHING)
+            if not reading.complete or secrecy.unread(secrets):
+                return emptied(value, _UNREAD)
+            wanted = secrecy.edits(secrets) + _edits(texts, reading, secrets)
+            if not wanted:
+                return value
+        return emptied(value, _STUBBORN)
+
+
+def _unread(value: JSON, texts: Texts, reading: Reading, secrets: list[Secret]) -> Screened:
+    """Nobody saw all of it: it waits for a person, and nothing of it is passed on meanwhile."""
+    empty = emptied(value, _UNREAD)
+    known = [one for one in secrets if one.finding.rule != SCAN_LIMIT]
+    findings = (_LIMIT, *_findings(texts, reading, secrets))
+    return Screened(
+        empty,
+        InboundAction.WITHHOLD,
+        Severity.CRITICAL,
+        reading.score,
+        findings[:MAX_FINDINGS],
+        tuple(one.finding for one in known[:MAX_FINDINGS]),
+        _secrets_action(known),
+        empty,
+    )
+
+
+def _secrets_action(secrets: list[Secret]) -> DlpAction:
+    return strongest(one.finding for one in secrets)
+
+
+def _edits(texts: Texts, reading: Reading, secrets: list[Secret]) -> list[Edit]:
+    """Whatever is flagged or withheld is taken out."""
+    hide = _keys_are_secret(secrets)
+    made: list[Edit] = []
+    for order in reading.orders:
+        if order.action is InboundAction.ALLOW:
+            continue
+        for piece in order.pieces:
+            spot = texts.spot(piece.part)
+            through = secrecy.THROUGH if spot.encoded else None
+            put = _always(placeholder(order.injection.kind))
+            made.append(Edit(texts.path(spot, hide), piece.start, piece.end, put, spot.is_key, through))
+    return made
+
+
+def _always(text: str) -> Callable[[str], str]:
+    return lambda _: text
+
+
+def _keys_are_secret(secrets: list[Secret]) -> bool:
+    return any(one.finding.in_key for one in secrets)
+
+
+def _findings(texts: Texts, reading: Reading, secrets: list[Secret]) -> tuple[InboundFinding, ...]:
+    """The weightiest, in order of their places; no excerpt holds a secret."""
+    weighty = sorted(reading.orders, key=lambda order: -RANK[order.severity])[:MAX_FINDINGS]
+    hidden = list(secrecy.hidden(secrets))
+    hide = _keys_are_secret(secrets)
+    found = [_finding(texts, order, piece, hide, hidden) for order in weighty for piece in order.pieces]
+    return tuple(found[:MAX_FINDINGS])
+
+
+def _finding(
+    texts: Texts, order: Order, piece: Piece, hide: bool, hidden: list[tuple[str, int, int]]
+) -> InboundFinding:
+    spot, injection = texts.spot(piece.part), order.injection
+    path = texts.path(spot, hide)
+    start, end = (0, spot.encoded) if spot.encoded else (piece.start, piece.end)
+    secret = (spot.is_key and hide) or any(
+        path == place and (first < end and start < last) for place, first, last in hidden
+    )
+    return InboundFinding(
+        injection.kind,
+        injection.rule,
+        order.severity,
+        path,
+        start,
+        end,
+        "" if secret else texts.parts[piece.part][piece.start : piece.end][:_EXCERPT],
+        injection.via,
+        injection.words,
+        injection.quoted,
+    )

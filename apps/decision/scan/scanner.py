@@ -1,7 +1,7 @@
 """A tenant's scanner: its patterns, its actions, and findings that say where without saying what."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 import orjson
@@ -48,6 +48,30 @@ def build_scanner(
 
     `max_candidates` bounds what one value may cost; 0 is no bound, for scans that hold nobody up.
     """
+    return _built(settings, custom, canaries, max_candidates)
+
+
+def build_result_scanner(
+    settings: Mapping[str, PatternSetting], custom: Iterable[CustomPattern], action: DlpAction
+) -> Scanner:
+    """For what servers send: a finding that would deny or redact a call does `action` here; others are as they are.
+
+    More than can be looked at closely denies, unless secrets are only to be logged.
+    """
+    scan = _built(settings, custom, MappingProxyType({}), MAX_CANDIDATES)
+    actions = {
+        name: action if _STRENGTH[own] >= _STRENGTH[DlpAction.REDACT] else own for name, own in scan.actions.items()
+    }
+    beyond = DlpAction.DENY if _STRENGTH[action] >= _STRENGTH[DlpAction.REDACT] else action
+    return replace(scan, actions=MappingProxyType(actions), beyond=beyond)
+
+
+def _built(
+    settings: Mapping[str, PatternSetting],
+    custom: Iterable[CustomPattern],
+    canaries: Mapping[str, str],
+    max_candidates: int,
+) -> "_Scan":
     patterns: list[Pattern] = []
     actions: dict[str, DlpAction] = {}
     for pattern in BUILTIN_PATTERNS:
@@ -64,13 +88,6 @@ def build_scanner(
     return _Scan(matcher_for(tuple(patterns)), MappingProxyType(actions), max_candidates)
 
 
-def build_result_scanner(
-    settings: Mapping[str, PatternSetting], custom: Iterable[CustomPattern], action: DlpAction
-) -> Scanner:
-    """For what servers send: a finding that would deny or redact a call does `action` here; others are as they are."""
-    return build_scanner(settings, custom)
-
-
 def strongest(findings: Iterable[Finding]) -> DlpAction:
     """What all findings together ask for: deny > redact > log > allow; nothing found is allow."""
     return max((finding.action for finding in findings), key=_STRENGTH.__getitem__, default=DlpAction.ALLOW)
@@ -81,13 +98,14 @@ class _Scan:
     matcher: Matcher
     actions: Mapping[str, DlpAction]
     max_candidates: int
+    beyond: DlpAction = DlpAction.DENY  # what more than `max_candidates` comes to
 
     def __call__(self, value: JSON) -> tuple[Finding, ...]:
-        """A value that hides its secrets in a crowd of look-alikes gets one finding, `scan_limit`, which denies."""
+        """A value that hides its secrets in a crowd of look-alikes gets one finding, `scan_limit`."""
         try:
             return self._scanned(value, Budget(self.max_candidates) if self.max_candidates else None)
         except TooManyCandidates:
-            return (Finding("dlp", SCAN_LIMIT, Severity.CRITICAL, DlpAction.DENY, "$", "***"),)
+            return (Finding("dlp", SCAN_LIMIT, Severity.CRITICAL, self.beyond, "$", "***"),)
 
     def _scanned(self, value: JSON, budget: Budget | None) -> tuple[Finding, ...]:
         if isinstance(value, str):

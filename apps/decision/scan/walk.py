@@ -6,7 +6,7 @@ before its value and the same patterns read both. Depth is no concern: nothing h
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Container, Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -122,14 +122,17 @@ class Flat:
 
     def path(self, leaf: Leaf, masked: frozenset[tuple[int, int]]) -> str:
         """`$.a["b c"][2]`. A key that holds a secret, or is very long, is named by its number: `$.a{0}`."""
-        place = leaf.place
-        steps: list[str] = []
-        hidden = leaf.is_key
-        while place.holder >= 0:
-            steps.append(_step(place, hidden or (place.holder, place.member) in masked))
-            hidden = False
-            place = self._containers[place.holder]
-        return "$" + "".join(reversed(steps))
+        return path_of(leaf.place, leaf.is_key, self._containers, masked)
+
+
+def path_of(place: Place, is_key: bool, containers: Sequence[Place], masked: Container[tuple[int, int]]) -> str:
+    """`masked` are the keys, by their holder and number, that must not be read in a path."""
+    steps: list[str] = []
+    while place.holder >= 0:
+        steps.append(_step(place, is_key or (place.holder, place.member) in masked))
+        is_key = False
+        place = containers[place.holder]
+    return "$" + "".join(reversed(steps))
 
 
 def _step(place: Place, hidden: bool) -> str:
@@ -140,7 +143,10 @@ def _step(place: Place, hidden: bool) -> str:
         return f"{{{place.member}}}"
     if _PLAIN_KEY.match(name):
         return f".{name}"
-    return f"[{orjson.dumps(name.encode('utf-8', 'replace').decode()).decode()}]"
+    try:
+        return f"[{orjson.dumps(name).decode()}]"
+    except TypeError:  # half of a surrogate pair
+        return f"{{{place.member}}}"
 
 
 def code_points(buffer: bytes, start: int, end: int) -> int:
