@@ -67,6 +67,12 @@ def digest(kind: str, form: JSON) -> str:
     return sha256(f"behavry pin 1\n{kind}\n{as_text(form)}".encode()).hexdigest()
 
 
+def identify(kind: str, name: str, item: JSON) -> str:
+    """The digest of what a server sent, with or without flaw."""
+    found = flaw(item, name)
+    return digest("flaw", found) if found else digest(kind, canonical(kind, item))
+
+
 def compare(kind: str, old: JSON, new: JSON, findings: Sequence[InboundFinding] = ()) -> tuple[Change, ...]:
     """Every difference between two canonical forms, with its weight; none where they are the same.
 

@@ -102,7 +102,7 @@ class _Parts:
         self.load = Load(limits)
         self.pins = Pins(self.io, self.door, self.upstreams)
         self.inbound = Inbound(self.io, self.upstreams, self.pins, Screening(self.io, limits))
-        self.exchanges = Exchanges(self.io, self.door, self.upstreams, limits, self.load, self.inbound)
+        self.exchanges = Exchanges(self.io, self.door, self.upstreams, limits, self.load, self.inbound, self.pins)
         self.batches = Batches(self.exchanges, limits, self.load)
         self.streams = Streams(self.io, self.door, self.upstreams, limits, self.load, self.inbound)
         self._reaper: asyncio.Task[None] | None = None

@@ -17,10 +17,9 @@ from apps.decision.types import JSON, Call, Decision, Effect
 from apps.exceptions.services import escalations
 from apps.exceptions.services.escalations import Asked, Held
 from apps.gateway import held_words
-from apps.gateway.definitions import Definitions
 from apps.gateway.io import Io
 from apps.gateway.messages import Message
-from apps.gateway.param_headers import ListTools
+from apps.gateway.pinning import Pins
 from apps.gateway.pipeline import Case, Judged, recorded
 from apps.gateway.request_state import State
 from apps.tenants.context import in_tenant
@@ -44,18 +43,17 @@ class Course:
 
 
 class Approvals:
-    def __init__(self, io: Io, definitions: Definitions) -> None:
+    def __init__(self, io: Io, pins: Pins) -> None:
         self._io = io
-        self._definitions = definitions
+        self._pins = pins
 
-    async def settle(self, case: Case, course: Course, list_tools: ListTools) -> Judged:
+    async def settle(self, case: Case, course: Course) -> Judged:
         """Raises Conflict when the approval was used by another meanwhile, Outdated when the rules have moved."""
         request, message = case.request, case.message
         schema, facts = request.schema, request.facts
         digest = ""
         if message.method == "tools/call":
-            name = str(message.params["name"])
-            digest = await self._definitions.digest(schema, facts.server.name, name, list_tools)
+            digest = await self._pins.digest(request, message)
         exact, arguments = _exact(case)
         binding = approvals.binding(exact, facts, digest)
         if course.spent is not None and course.spent_on == binding:

@@ -173,11 +173,17 @@ def inbound_entry(
 
 def mismatch_entry(request: Request, window_seconds: int) -> Entry:
     """Somebody new asked an agent that serves others: who it is stands in the entry, and how many there are."""
+    extra = {"distinct_requesters": request.facts.distinct_requesters, "window_seconds": window_seconds}
+    return of_agent(request, EventKind.REQUESTER_IDENTITY_MISMATCH, extra=extra)
+
+
+def of_agent(request: Request, kind: EventKind, *, tool_name: str = "", extra: dict[str, JSON]) -> Entry:
+    """Something about the agent, or what it asks for, that is worth an entry of its own."""
     facts, requester = request.facts, request.facts.requester
     agent = facts.caller.agent
     return Entry(
         id=new_id(),
-        kind=EventKind.REQUESTER_IDENTITY_MISMATCH,
+        kind=kind,
         at=datetime.now(UTC),
         actor=f"agent:{agent.id}",
         agent_id=agent.id,
@@ -185,9 +191,10 @@ def mismatch_entry(request: Request, window_seconds: int) -> Entry:
         requester_id=requester.id,
         requester_channel=requester.channel,
         requester_verified=requester.verified,
+        tool_name=tool_name,
         mcp_server=facts.server.name,
         rulebook_version=facts.book.version,
-        extra={"distinct_requesters": facts.distinct_requesters, "window_seconds": window_seconds},
+        extra=extra,
     )
 
 

@@ -25,6 +25,7 @@ from apps.gateway.io import Io
 from apps.gateway.limits import Limits
 from apps.gateway.load import Load
 from apps.gateway.messages import Message, ProtocolError, dumps, error_body, result_body
+from apps.gateway.pinning import Pins
 from apps.gateway.pipeline import Case, Judged, govern, recorded
 from apps.gateway.relay import Relay
 from apps.gateway.upstreams import Upstreams
@@ -41,19 +42,21 @@ SPARE_SECONDS: Final = 30.0  # a wait ends by itself; this is for one that does 
 class Exchanges:
     """Belongs to one event loop."""
 
-    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load, inbound: Inbound) -> None:
+    def __init__(
+        self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load, inbound: Inbound, pins: Pins
+    ) -> None:
         self._io = io
         self._door = door
         self._limits = limits
         self._load = load
-        self._forwarding = Forwarding(io, door, upstreams, limits, load, inbound)
-        self._approvals = Approvals(io, self._forwarding.definitions)
+        self._forwarding = Forwarding(io, door, upstreams, limits, load, inbound, pins.asking)
+        self._pins = pins
+        self._approvals = Approvals(io, pins)
         self._held_results = HeldResults(io)
         self.holds = Holds(io, limits)
 
     async def close(self) -> None:
         await self.holds.close()
-        await self._forwarding.definitions.close()
 
     async def handle(self, request: Request, message: Message) -> None:
         """Answer the request's client, whatever happens but an error at the door."""
@@ -133,19 +136,16 @@ class Exchanges:
             await self._refuse(request, judged, relay)
 
     async def _judge(self, request: Request, message: Message, course: Course) -> Judged:
-        async def list_tools(cursor: str) -> dict[str, JSON]:
-            return await self._forwarding.list_tools(request, message, cursor)
-
         async def settle(case: Case) -> Judged:
             judged = await self._held_results.earlier(case, course)
             if judged is not None:
                 return judged
             if case.decision.effect is Effect.ALLOW:
                 return await recorded(self._io, case, case.decision)
-            return await self._approvals.settle(case, course, list_tools)
+            return await self._approvals.settle(case, course)
 
         request.withheld = request.withheld or bool(course.result) or course.state is not None
-        return await govern(self._io, request, message, settle)
+        return await govern(self._io, request, message, settle, self._pins.ready)
 
     async def _decided(self, request: Request, judged: Judged, relay: Relay, course: Course) -> bool:
         """Whether a person has decided while the caller waited. Else it has its answer."""

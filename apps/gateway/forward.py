@@ -11,8 +11,8 @@ from contextlib import aclosing, contextmanager, suppress
 from apps.decision.errors import AppError, Outdated, Unavailable, UpstreamFailed
 from apps.decision.types import JSON, Screened
 from apps.gateway import answers, entries, envelope, param_headers, request_state, wire
+from apps.gateway.asking import Asking
 from apps.gateway.context import Request
-from apps.gateway.definitions import Definitions
 from apps.gateway.door import Door
 from apps.gateway.envelope import Era
 from apps.gateway.errors import CallerGone, SessionGone
@@ -37,7 +37,16 @@ Key = tuple[str, str, str, JSON]  # nobody cancels another agent's request
 class Forwarding:
     """Belongs to one event loop. Holds nothing of a call but what is needed to cancel it."""
 
-    def __init__(self, io: Io, door: Door, upstreams: Upstreams, limits: Limits, load: Load, inbound: Inbound) -> None:
+    def __init__(
+        self,
+        io: Io,
+        door: Door,
+        upstreams: Upstreams,
+        limits: Limits,
+        load: Load,
+        inbound: Inbound,
+        asking: Asking,
+    ) -> None:
         self._io = io
         self._door = door
         self._upstreams = upstreams
@@ -46,7 +55,7 @@ class Forwarding:
         self._inbound = inbound
         self._held = HeldResults(io)
         self._catalog = Catalog()
-        self.definitions = Definitions(io)
+        self._asking = asking
         self._running: dict[Key, wire.Watch] = {}
 
     async def run(self, request: Request, judged: Judged, relay: Relay) -> None:
@@ -123,31 +132,10 @@ class Forwarding:
             return {}
 
         async def list_tools(cursor: str) -> dict[str, JSON]:
-            return await self.list_tools(request, message, cursor)
+            return await self._asking.page(request, message.params.get("_meta"), "tools/list", cursor)
 
         mirrors = await self._catalog.mirrors(request.schema, server.name, judged.entry.tool_name, list_tools)
         return param_headers.checked(mirrors, message, request.headers) if mirrors is not None else {}
-
-    async def list_tools(self, request: Request, message: Message, cursor: str) -> dict[str, JSON]:
-        """The gateway's own question, in the envelope of the call that raised it; in the log like any other."""
-        params: dict[str, JSON] = {"cursor": cursor} if cursor else {}
-        if request.era is Era.STATELESS:
-            params["_meta"] = {key: value for key, value in message.params["_meta"].items() if key != "progressToken"}
-        asking = Message("behavry-catalog", "tools/list", params)
-        entry = entries.message_entry(request, "tools/list", direction="to_server")
-        await self._io.record(request.schema, entry, acts=True)
-        reply = await self._upstreams.ask(request, asking, asking.params, {})
-        try:
-            final = reply.message
-            if reply.stream is not None:
-                async for incoming in reply.stream:
-                    if incoming.message is not None and "method" not in incoming.message:
-                        final = incoming.message
-                        break
-        finally:
-            await reply.close()
-        result = final.get("result") if final is not None else None
-        return result if isinstance(result, dict) else {}
 
     async def _hand_over(
         self, request: Request, judged: Judged, reply: Reply, relay: Relay, watch: wire.Watch, began: float
@@ -214,7 +202,6 @@ class Forwarding:
     ) -> None:
         if judged.message.method == "tools/list":
             self._catalog.learn(request.schema, request.facts.server.name, message.get("result"))
-            self.definitions.learn(request.schema, request.facts.server.name, message.get("result"))
         came = await self._inbound.answer(request, judged, message, relay.trail, reply.size)
         body = came.body
         if request.era is Era.STATELESS and came.held is None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -38,7 +38,6 @@ from apps.tenants.context import in_tenant, tenant_key
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 TRIES: Final = 4  # how often a rulebook may move under one request
-DEFINITIONS_SECONDS: Final = 86_400
 
 RAISE_VERSION: Final = """
 if tonumber(ARGV[1]) > tonumber(redis.call('GET', KEYS[1]) or '0') or redis.call('EXISTS', KEYS[1]) == 0 then
@@ -292,24 +291,6 @@ class Io:
         if not isinstance(answer, int):
             raise unavailable()
         return answer
-
-    # --- tool definitions -------------------------------------------------------------------------------------------
-
-    async def tool_definition(self, schema: str, server: str, tool: str) -> tuple[str, int] | None:
-        """The digest of a tool's definition, and when it was last seen in seconds since 1970."""
-        found = await self._redis.command(encoded("HGET", tenant_key(schema, "tool_definitions", server), tool))
-        if not isinstance(found, bytes):
-            return None
-        digest, _, seen = found.decode().partition(" ")
-        return digest, int(seen)
-
-    async def keep_tool_definitions(self, schema: str, server: str, digests: Mapping[str, str]) -> None:
-        if not digests:
-            return
-        key, now = tenant_key(schema, "tool_definitions", server), int(time.time())
-        pairs = [text for tool, digest in digests.items() for text in (tool, f"{digest} {now}")]
-        await self._sure(encoded("HSET", key, *pairs))
-        await self._sure(encoded("EXPIRE", key, DEFINITIONS_SECONDS))
 
     async def _sure(self, request: bytes) -> None:
         if isinstance(await self._redis.command(request), RedisError):

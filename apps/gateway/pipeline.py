@@ -14,6 +14,7 @@ from apps.decision import pipeline as judgement
 from apps.decision.events import Entry, EventKind
 from apps.decision.scan.redact import redact
 from apps.decision.scan.scanner import SCAN_LIMIT
+from apps.decision.screens import pin
 from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding
 from apps.exceptions.services.escalations import Held
 from apps.gateway import calls, entries, methods
@@ -75,13 +76,15 @@ class Case:
 
 
 Settle = Callable[[Case], Awaitable[Judged]]
+Ready = Callable[[Case], Awaitable[None]]
 
 
-async def govern(io: Io, request: Request, message: Message, settle: Settle) -> Judged:
+async def govern(io: Io, request: Request, message: Message, settle: Settle, ready: Ready) -> Judged:
     """`settle` is asked where policy wants a person, and where results of the agent are withheld: one of them may be
-    this call's. Raises Unavailable when the log does not take the entry, Outdated
-    when it knows newer rules: then nothing may be forwarded."""
+    this call's. `ready` is asked before anything is recorded. Raises Unavailable when the log does not take the entry,
+    Outdated when it knows newer rules: then nothing may be forwarded."""
     case = await _judge(request, message)
+    await ready(case)
     effect = case.decision.effect
     if effect is Effect.ESCALATE or (effect is Effect.ALLOW and request.withheld):
         return await settle(case)
@@ -165,6 +168,8 @@ async def _ask(
 async def _hidden(facts: Facts, case: Case, decision: Decision) -> bool:
     """Whether this caller may not even know of the thing: when policy could never allow it, whatever the arguments."""
     message = case.message
+    if decision.stage == pin.STAGE:
+        return True
     if decision.stage not in _JUDGED or message.method not in methods.HIDEABLE:
         return False
     return not await could_allow(facts, message.method, calls.name_in(message.params, case.method))

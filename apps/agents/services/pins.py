@@ -229,7 +229,7 @@ def _record(sight: _Sight, before: str, gone: list[ServerPin], back: list[Server
     if sight.accepted:
         _entry(EventKind.PIN_ACCEPTED, name, sight.accepted)
     if gone or back:
-        extra = {"missing": _names(gone), "listed_again": _names(back)}
+        extra: dict[str, JSON] = {"missing": _names(gone), "listed_again": _names(back)}
         audit.record(EventKind.PIN_MISSING, actor=_SYSTEM, mcp_server=name, extra=extra)
     for pin in sight.ordered[:MAX_ENTRIES]:
         inbound = {"action": "withhold", "severity": pin.severity, "findings": pin.findings}

@@ -19,6 +19,7 @@ from pytest_django.plugin import DjangoDbBlocker
 from apps.agents import services as agents
 from apps.agents.models import McpServer
 from apps.audit import services as audit
+from apps.gateway import asking
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
 from apps.gateway.messages import dumps
@@ -40,10 +41,13 @@ class FakeUpstream:
     headers: list[dict[str, str]] = field(default_factory=list)
     answer: Callable[[web.Request, Any], Awaitable[web.StreamResponse]] | None = None
     url: str = ""
+    asked: bool = False  # whether the gateway's own questions for lists are noted and answered like all others
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         message = json.loads(body) if body else None
+        if not self.asked and isinstance(message, dict) and message.get("id") == asking.ID:
+            return rpc(message, {})
         self.seen.append(message or {})
         self.headers.append(dict(request.headers))
         if self.answer is not None:
