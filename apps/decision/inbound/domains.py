@@ -15,6 +15,7 @@ from publicsuffixlist import PublicSuffixList
 from apps.decision.errors import BadInput
 
 UNREADABLE: Final = "?"  # stands for an address that nobody can read; no rule names it
+MORE: Final = "…"  # stands for all the addresses beyond those that are read; no rule names it
 LONGEST: Final = 253
 _MOST_WRITTEN: Final = 1_000  # characters of a host as it was written: percent-encoding makes it long
 _PLAIN: Final = re.compile(r"(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.){1,40}[a-z][a-z-]{0,61}[a-z]", re.ASCII)

@@ -8,10 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from apps.decision.inbound.domains import UNREADABLE, suffix_of
+from apps.decision.inbound.domains import MORE, UNREADABLE, suffix_of
 from apps.decision.types import SourceRule, Tier
 
-MORE: Final = "…"  # stands for all the addresses beyond those that are read; no rule names it
 _STRICTNESS: Final = {Tier.BLOCK: 0, Tier.UNTRUSTED: 1, Tier.TRUSTED: 2}
 _UNKNOWN: Final = frozenset({UNREADABLE, MORE})
 

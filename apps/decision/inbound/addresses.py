@@ -1,0 +1,208 @@
+"""Which hosts a value names: in the fields made for addresses, and in the addresses that stand in its text.
+
+Every way in which a browser, a library or a person may read an address counts, for what is read in one way by us and in
+another by whoever fetches it is how a blocked host passes. Linear in the size of the value; says when there is more.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote
+
+import orjson
+
+from apps.decision.inbound.domains import MORE, UNREADABLE, spelled
+from apps.decision.types import JSON
+
+MOST: Final = 2_000  # different hosts as they are written
+_ROUNDS: Final = 2  # of percent-encoding around a whole address
+_DEEPEST: Final = 4  # of documents within texts
+_WEB: Final = frozenset({"http", "https", "ws", "wss", "ftp"})
+# The last word of a field's name that holds addresses.
+_FIELD: Final = re.compile(
+    r"(?:ur[il]s?|hrefs?|links?|hosts?|hostnames?|domains?|origins?|sites?|endpoints?|referr?er|src)", re.IGNORECASE
+)
+_FETCHED: Final = frozenset({"url", "urls", "uri", "uris", "href", "link"})
+_SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE | re.ASCII)
+_SCHEME_BEFORE: Final = re.compile(r"[a-z][a-z0-9+.-]*\Z", re.IGNORECASE | re.ASCII)
+_SLASHES: Final = re.compile(r"(?<=[:\"'(=])(?:\\?/|\\){2,8}")
+_RUN: Final = re.compile(r"[^\s\"'<>`|{}\x00-\x1f/?#]{1,1000}")
+_ENDED: Final = re.compile(r"[^,;!()\\]*")
+_INVISIBLE: Final = re.compile(r"[\t\r\n]")
+_BARE: Final = re.compile(r"(?<![\w-])[\w-]{1,63}+(?:[.\u3002\uff0e\uff61][\w-]{1,63}+){1,130}+\.?")
+_BARE_ASCII: Final = re.compile(r"(?<![\w-])[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,130}+\.?", re.ASCII)
+_LAST: Final = re.compile(r"[^\W\d_][\w-]*[^\W_]")
+_DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
+_IP4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
+
+
+def domains_of(value: JSON) -> tuple[str, ...]:
+    """Every host that a value names, in the order in which they come. Holds `UNREADABLE` for an address that nobody can
+    read, and `MORE` at the end where there are more than are read."""
+    return _Named().of(value)
+
+
+def mentioned_in(value: JSON) -> tuple[str, ...]:
+    """Names in a text that may be hosts, though no address says so: `curl example.com`. Many are file names."""
+    named = _Named()
+    for text, _ in named.texts(value):
+        # A name may follow on letters that are not its own: in Chinese no blank stands before it.
+        for shape in (_BARE_ASCII,) if text.isascii() else (_BARE_ASCII, _BARE):
+            for found in shape.finditer(text):
+                written = found.group().rstrip(".")
+                last = _DOTS.split(written)[-1]
+                if _LAST.fullmatch(last) or last.startswith("xn--") or _IP4.fullmatch(written):
+                    named.add(written)
+    return tuple(name for name in named.found() if name != UNREADABLE)
+
+
+def fetched_of(method: str, params: JSON) -> tuple[str, ...]:
+    """The hosts of the address that a request asks for, and all that it names beside; () where it asks for none."""
+    if not isinstance(params, Mapping):
+        return ()
+    given = params.get("arguments") if method == "tools/call" else params
+    if method not in ("tools/call", "resources/read") or not isinstance(given, Mapping):
+        return ()
+    asked = [value for key, value in given.items() if key.lower() in _FETCHED]
+    asked = [one for value in asked for one in (value if isinstance(value, list) else [value])]
+    if not asked or not all(isinstance(one, str) and one.lower().startswith(("http://", "https://")) for one in asked):
+        return ()
+    return tuple(dict.fromkeys((*domains_of({"url": asked}), *domains_of(given))))
+
+
+class _Named:
+    """What was named so far, as it was written, so that what comes often is read once."""
+
+    __slots__ = ("_hosts",)
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, None] = {}
+
+    def of(self, value: JSON) -> tuple[str, ...]:
+        for text, field in self.texts(value):
+            if field:
+                for host in _of_address(text):
+                    self.add(host)
+            for host in _in_text(text):
+                self.add(host)
+        return self.found()
+
+    def add(self, host: str) -> None:
+        if len(self._hosts) <= MOST:
+            self._hosts[host] = None
+
+    def found(self) -> tuple[str, ...]:
+        written = list(self._hosts)
+        names = dict.fromkeys(name for host in written[:MOST] for name in spelled(host))
+        if len(written) > MOST:
+            names[MORE] = None
+        return tuple(names)
+
+    def texts(self, value: JSON) -> Iterator[tuple[str, bool]]:
+        """Every text and every key, and whether it stands in a field made for addresses; documents within texts, too."""
+        waiting: list[tuple[JSON, bool, int]] = [(value, False, 0)]
+        while waiting:
+            one, field, depth = waiting.pop()
+            if isinstance(one, str):
+                inside = _document(one) if depth < _DEEPEST else None
+                if inside is not None:
+                    waiting.append((inside, False, depth + 1))
+                    continue
+                yield one, field
+                for _ in range(_ROUNDS):
+                    if "%" not in one or (further := unquote(one)) == one:
+                        break
+                    one = further
+                    yield one, field
+            elif isinstance(one, dict):
+                for key, inner in reversed(one.items()):
+                    waiting.append((inner, _names_addresses(key[-40:]), depth))
+                    if ":" in key or "%" in key:
+                        waiting.append((key, False, depth))
+            elif isinstance(one, list):
+                waiting.extend((inner, field, depth) for inner in reversed(one))
+
+
+@lru_cache(4096)
+def _names_addresses(key: str) -> bool:
+    word = re.split(r"[^a-zA-Z]", key.rstrip("_-:@. "))[-1]
+    if _FIELD.fullmatch(word):
+        return True
+    humps = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", word)
+    return bool(humps) and _FIELD.fullmatch(humps[-1]) is not None
+
+
+def _document(text: str) -> JSON:
+    if text.lstrip()[:1] not in ("{", "["):
+        return None
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
+def _of_address(text: str) -> Iterator[str]:
+    """The hosts of what stands where an address should: with a scheme, without one, or a host alone."""
+    text = _INVISIBLE.sub("", text.strip("\x00\x01\x02\x03\x04\x05\x06\x07\x08\x0b\x0c\x0e\x0f\x10 \t\r\n"))
+    found = _SCHEME.match(text)
+    rest = text[found.end() :] if found else text
+    start = rest.lstrip("/\\")
+    slashes = len(rest) - len(start)
+    if found and rest[:1].isdigit() and "." in found.group(1):  # host:port
+        yield found.group(1)
+    elif found and found.group(1).lower() in _WEB:
+        yield from _of_authority(_cut(start), web=True)
+    elif found and found.group(1).lower() == "mailto":
+        people = rest.partition("?")[0].split(",")
+        yield from (host for person in people if (host := person.rpartition("@")[2]) != person and host)
+    elif slashes >= 2:
+        yield from _of_authority(_cut(start), web=found is None)
+    elif found is None and slashes == 0 and _BARE.fullmatch(host := re.split(r"[/\\?#:@]", text, maxsplit=1)[0]):
+        yield from _of_authority(_cut(text), web=False)
+        yield host
+
+
+def _cut(rest: str) -> str:
+    return re.split(r"[/?#]", rest[:2_000], maxsplit=1)[0]
+
+
+def _in_text(text: str) -> Iterator[str]:
+    seen = set()
+    for found in _SLASHES.finditer(text):
+        before = text[found.start() - 1]
+        scheme = ""
+        if before == ":":
+            named = _SCHEME_BEFORE.search(text[max(0, found.start() - 25) : found.start() - 1])
+            scheme = named.group().lower() if named else ""
+        web = any(scheme.endswith(one) for one in _WEB)
+        if found.group().startswith("\\") and not (web or "/" in found.group()):
+            continue  # a path of Windows
+        run = _RUN.match(text, found.end())
+        web = web or before != ":"
+        if run is not None and (run.group(), web) not in seen:
+            seen.add((run.group(), web))
+            yield from _of_authority(run.group(), web=web, prose=True)
+
+
+def _of_authority(authority: str, *, web: bool, prose: bool = False) -> Iterator[str]:
+    """The hosts of `user@host:port`, by every reading. In prose it ends where a sentence goes on."""
+    whole = authority.split("\\", 1)[0]
+    for reading in dict.fromkeys((whole, authority)):  # for some a backslash ends it, for others it is the user's
+        if "@" in reading:
+            yield from _of_host(reading.rpartition("@")[2], web, prose)
+            yield from _of_host(reading.partition("@")[2].partition("@")[0], web, prose)
+        elif reading is whole:
+            yield from _of_host(reading, web, prose)
+
+
+def _of_host(written: str, web: bool, prose: bool) -> Iterator[str]:
+    if written.startswith("["):
+        yield written.partition("]")[0] + "]"
+        return
+    if prose:
+        ended = _ENDED.match(written)
+        written = ended.group().rstrip(".:*_~]") if ended else ""
+    host = written.partition(":")[0]
+    if host and (web or "." in host):
+        yield host
