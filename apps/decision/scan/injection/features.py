@@ -6,24 +6,28 @@ from one wording holds for others.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from zlib import crc32
 
 from apps.decision.scan.injection.sentences import VERBS, Sentence
 
 BUCKETS = 1 << 15
+# A word that ends in what no other token goes on with comes first; possessive, since no shorter run goes on either.
 _TOKEN = re.compile(
-    r"(?P<mail>[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*)"
+    r"(?P<plain>[^\W\d_]++(?=[ \n,;!?\")]))"
+    r"|(?P<mail>[a-z0-9._%+-]{1,64}@[a-z0-9-]{1,63}(?:\.[a-z0-9-]{1,63})*)"
     r"|(?P<url>https?://[^\s\"'<>)\]]{1,300}|www\.[^\s\"'<>)\]]{1,300})"
     r"|(?P<money>[$£€¥]\s?\d[\d,.]*|\d[\d,.]*\s?(?:usd|eur|gbp|dollars|euros|btc|eth|bitcoin)\b)"
-    r"|(?P<path>(?:~|\.{1,2})?/[a-z0-9_.~-]{2,}[^\s\"'<>)\]]*|[a-z0-9_-]+\.(?:txt|pdf|docx?|csv|xlsx?|md|json|zip|png|jpe?g|exe|sh|py|html?)\b)"
-    r"|(?P<name>[^\W\d_]+(?:[-_][\w-]+)+)|(?P<word>[^\W\d_]+(?:'[a-z]{1,3})?)"
+    r"|(?P<path>(?:~|\.{1,2})?/[a-z0-9_.~-]{2,}[^\s\"'<>)\]]*|[a-z0-9_-]++\.(?:txt|pdf|docx?|csv|xlsx?|md|json|zip|png|jpe?g|exe|sh|py|html?)\b)"
+    r"|(?P<name>[^\W\d_]++(?:[-_][\w-]+)+)|(?P<word>[^\W\d_]++(?:'[a-z]{1,3})?)"
     r"|(?P<number>\d[\w.,:-]*|#\d+)"
     r"|(?P<quote>[\"'`])"
 )
-# Most sentences have nothing but words in them.
-_RICH = re.compile(r"[@/$£€¥\d]|www\.|\.[a-z]{2,4}\b")
-_CODE = re.compile(r"[=;{}]|\w\(|->|::|\$[a-z_]|\w\.\w+\(|&&")
-_SIMPLE = re.compile(r"[^\W\d_]+(?:[-_][\w-]+)+|[^\W\d_]+(?:'[a-z]{1,3})?")
+# Most sentences have nothing but words in them. One set of characters first: the search runs from one to the next.
+_RICH = re.compile(r"[@/$£€¥\d.](?:(?<=[^.])|(?<=www\.)|(?=[a-z]{2,4}\b))")
+_CODE = re.compile(r"[=;{}(>:$&](?:(?<=[=;{}])|(?<=\w\()|(?<=->)|(?<=::)|(?<=\$)(?=[a-z_])|(?<=&&))")
+_SIMPLE = re.compile(r"[^\W\d_]++(?:(?:[-_][\w-]+)+|'[a-z]{1,3})?")
+_SIMPLE_ASCII = re.compile(r"[a-z]++(?:(?:[-_][a-z0-9_-]+)+|'[a-z]{1,3})?")  # the same, of text that is folded
 _MINE = frozenset(("my", "mine", "me", "mein", "meine", "meinen", "meinem", "meiner", "mon", "ma", "mes", "mi", "mis", "minha", "meu", "meus", "minhas", "мои", "моего", "мою", "моеи", "моих", "моя"))  # fmt: skip
 _PRIVATE = frozenset(
     [
@@ -81,6 +85,7 @@ _CLASS: dict[str, tuple[str, ...]] = {}
 for _name, _verbs in VERBS.items():
     for _verb in _verbs:
         _CLASS[_verb] = (*_CLASS.get(_verb, ()), _name)
+_VERBS = frozenset(_CLASS)
 _LEAD = re.compile(r"(?P<bullet>(?:[-*•]|\d+[.)]|\[[ x]\])\s*$)|(?P<comment>(?://|#|/\*)\s*$)|(?P<talk>(?:to|that|which|who|will|may|can|could|would|they|we|i|not|never|if you|when you)\s$)")  # fmt: skip
 _LONGEST = 64  # tokens of a sentence that are looked at
 
@@ -93,7 +98,7 @@ def seen_in(sentence: Sentence) -> tuple[list[str], list[str]]:
     if _RICH.search(text):
         for match in _TOKEN.finditer(text):
             kind = match.lastgroup or ""
-            if kind == "word":
+            if kind == "plain" or kind == "word":
                 words.append(match[0])
             elif kind == "quote":
                 kinds.add("quote")
@@ -102,12 +107,17 @@ def seen_in(sentence: Sentence) -> tuple[list[str], list[str]]:
                 if kind != "name":
                     kinds.add(kind)
     else:
-        words = ["<name>" if "-" in word or "_" in word else word for word in _SIMPLE.findall(text)]
+        words = (_SIMPLE_ASCII if text.isascii() else _SIMPLE).findall(text)
+        if "-" in text or "_" in text:
+            words = ["<name>" if "-" in word or "_" in word else word for word in words]
         if '"' in text or "'" in text or "`" in text:
             kinds.add("quote")
     del words[_LONGEST:]
-    verbs = [(name, at) for at, word in enumerate(words) if word in _CLASS for name in _CLASS[word]]
-    ideas = list(_ideas(words, verbs, kinds))
+    polite = words[:1] in (["please"], ["kindly"])
+    first = next((word for word in words[: 2 if polite else 1] if word in _CLASS), "")
+    verbs = _VERBS.intersection(words)
+    mine, private = not _MINE.isdisjoint(words), not _PRIVATE.isdisjoint(words)
+    ideas = list(_ideas(frozenset(verbs), first, frozenset(kinds), mine, private, polite))
     if len(words) > 2:
         ideas.append(f"^ {words[0]} {words[1]}")
     if _CODE.search(text):
@@ -142,17 +152,24 @@ def pieces(word: str) -> Iterator[str]:
             yield f"~{word[at : at + 3]}"
 
 
-def _ideas(words: list[str], verbs: list[tuple[str, int]], kinds: set[str]) -> Iterator[str]:
-    mine = not _MINE.isdisjoint(words)
-    private = not _PRIVATE.isdisjoint(words)
-    polite = words[:1] == ["please"] or words[:1] == ["kindly"]
+@lru_cache(maxsize=8_192)
+def _ideas(
+    verbs: frozenset[str], first_verb: str, kinds: frozenset[str], mine: bool, private: bool, polite: bool
+) -> tuple[str, ...]:
+    """The ideas behind these words. Few sentences differ in all of this from every one before."""
+    return tuple(_named(verbs, first_verb, kinds, mine, private, polite))
+
+
+def _named(
+    verbs: frozenset[str], first_verb: str, kinds: frozenset[str], mine: bool, private: bool, polite: bool
+) -> Iterator[str]:
     if mine:
         yield "#mine"
     if mine and private:
         yield "#mine+private"
     for kind in kinds:
         yield f"#{kind}"
-    names = {name for name, _ in verbs}
+    names = {name for verb in verbs for name in _CLASS[verb]}
     for name in names:
         yield f"#{name}"
         for kind in kinds:
@@ -161,7 +178,7 @@ def _ideas(words: list[str], verbs: list[tuple[str, int]], kinds: set[str]) -> I
             yield f"#{name}+mine"
         if private:
             yield f"#{name}+private"
-    first = next((name for name, at in verbs if at <= (1 if polite else 0)), "")
+    first = _CLASS[first_verb][0] if first_verb else ""
     if first:
         yield f"#first:{first}"
         if mine:

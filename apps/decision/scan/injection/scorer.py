@@ -1,9 +1,10 @@
 """A second opinion without phrases: how much a sentence reads like a request to an agent, and which words say so."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from apps.decision.scan.injection.features import BUCKETS, bucket, features, pieces, seen_in
 from apps.decision.scan.injection.sentences import Sentence
@@ -14,16 +15,31 @@ _SHOWN = 5
 _REMEMBERED = 1 << 15
 
 
+class _Remembered(dict[Any, float]):
+    """What was looked up before. Losing an entry to another thread costs a look-up."""
+
+    def __init__(self, look_up: Callable[[Any], float]) -> None:
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, key: Any) -> float:
+        found = self._look_up(key)
+        if len(self) < _REMEMBERED:
+            self[key] = found
+        return found
+
+
 class Scorer:
     """A logistic regression over hashed features. Immutable; threads may share it."""
 
     def __init__(self, weights: Sequence[float], bias: float) -> None:
-        self._weights = tuple(weights)
+        known = tuple(weights)
+        self._weights = known
         self._bias = bias
-        # Looked up before: words with their pieces, pairs, ideas. Losing an entry to another thread costs a look-up.
-        self._words: dict[str, tuple[float, int]] = {}
-        self._pairs: dict[tuple[str, str], float] = {}
-        self._ideas: dict[str, float] = {}
+        self._words = _Remembered(lambda word: sum([known[bucket(name)] for name in pieces(word)])).__getitem__
+        self._counts = _Remembered(lambda word: len(list(pieces(word)))).__getitem__
+        self._pairs = _Remembered(lambda pair: known[bucket(f"{pair[0]} {pair[1]}")]).__getitem__
+        self._ideas = _Remembered(lambda name: known[bucket(name)]).__getitem__
 
     def packed(self) -> bytes:
         return packed(self._weights, self._bias)
@@ -31,42 +47,10 @@ class Scorer:
     def chance(self, sentence: Sentence, doubt: float = 0.0) -> float:
         """The probability, after so much doubt (in logits)."""
         words, ideas = seen_in(sentence)
-        total, count = 0.0, 0
-        previous = "^"
-        for word in words:
-            known = self._words.get(word)
-            if known is None:
-                known = self._learned(word)
-            total += known[0]
-            count += known[1]
-            pair = (previous, word)
-            weight = self._pairs.get(pair)
-            if weight is None:
-                weight = self._weights[bucket(f"{previous} {word}")]
-                if len(self._pairs) < _REMEMBERED:
-                    self._pairs[pair] = weight
-            total += weight
-            previous = word
-        count += len(words)
-        for name in ideas:
-            total += self._weight(name)
-            count += 1
+        total = sum(map(self._words, words)) + sum(map(self._ideas, ideas))
+        total += sum(map(self._pairs, zip(["^", *words], words, strict=False)))
+        count = sum(map(self._counts, words)) + len(words) + len(ideas)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, self._bias - doubt + total / math.sqrt(count or 1)))))
-
-    def _learned(self, word: str) -> tuple[float, int]:
-        names = list(pieces(word))
-        known = sum(self._weights[bucket(name)] for name in names), len(names)
-        if len(self._words) < _REMEMBERED:
-            self._words[word] = known
-        return known
-
-    def _weight(self, name: str) -> float:
-        weight = self._ideas.get(name)
-        if weight is None:
-            weight = self._weights[bucket(name)]
-            if len(self._ideas) < _REMEMBERED:
-                self._ideas[name] = weight
-        return weight
 
     def words(self, sentence: Sentence) -> tuple[str, ...]:
         """What weighed most towards the verdict."""

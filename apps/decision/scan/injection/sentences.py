@@ -52,7 +52,11 @@ _ORDER = compile_re2(
     r"|" + _words(_UNSPACED) + "|" + _words(_PLEASE),
     groups=False,
 )
-_END = re.compile(r"[.!?](?=[\s\"'`)\]}<]|$)|\n|[。!?]|[\"'`]\s?:\s?[\"'`]?|[\"'`](?=\s?[,}\])])|\\n")
+# One set of characters first: the search runs from one of them to the next.
+_END = re.compile(
+    r"[.!?\n。\"'`\\](?:(?<=[\n。!?])|(?<=\.)(?=[\s\"'`)\]}<]|$)"
+    r"|(?<=[\"'`])(?:\s?:\s?[\"'`]?|(?=\s?[,}\])]))|(?<=\\)n)"
+)
 _LONGEST = 320
 _SHORTEST = 12
 _WORDS = re.compile(r"[a-z]{2,}[^a-z]+[a-z]+[^a-z]+[a-z]{2,}|[^\x00-\x7f]{4}")  # fewer than three words order nothing
@@ -68,14 +72,15 @@ class Sentence(NamedTuple):
 
 def sentences(view: View) -> Iterator[Sentence]:
     """Each sentence with an order's verb in an order's place, once."""
-    text, done = view.text, -1
-    for match in _ORDER.finditer(view.buffer):
-        place = view.point(match.end() - 1)
+    text, buffer, done = view.text, view.buffer, -1
+    plain = len(buffer) == len(text)
+    for match in _ORDER.finditer(buffer):
+        first, last = match.span()
+        place = last - 1 if plain else view.point(last - 1)
         if place < done:
             continue
-        floor = max(done, place - _LONGEST, 0)
-        start = floor
-        for end in _END.finditer(text, floor, max(floor, view.point(match.start()) + 1)):
+        start = floor = max(done, place - _LONGEST, 0)
+        for end in _END.finditer(text, floor, max(floor, (first if plain else view.point(first)) + 1)):
             start = end.end()
         stop = min(len(text), place + _LONGEST)
         found = _END.search(text, max(place, start + _SHORTEST), stop)
