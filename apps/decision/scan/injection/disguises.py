@@ -37,19 +37,17 @@ def views(text: str, depth: int = 0) -> Iterator[View]:
     """The text as it stands first; then whatever hides in it."""
     plain = folded(text)
     yield plain
-    seen = shapes_of(plain.buffer)
-    surfaces = [plain]
+    seen = inside = shapes_of(plain.buffer)
+    surface = plain
     for _ in range(2):  # escapes of escapes: JSON in JSON, entities of entities
-        if not surfaces[1:] and Shape.MARKUP not in seen:
+        inner = rewritten(surface, _MARKUP, _unmarked, "markup") if Shape.MARKUP in inside else None
+        if inner is None or inner.text == surface.text:
             break
-        inner = rewritten(surfaces[-1], _MARKUP, _unmarked, "markup")
-        if inner is None or inner.text == surfaces[-1].text:
-            break
-        surfaces.append(inner)
+        surface, inside = inner, shapes_of(inner.buffer)
         yield inner
     yield from _readings(plain, seen)
-    if len(surfaces) > 1:
-        yield from _readings(surfaces[-1], shapes_of(surfaces[-1].buffer))
+    if surface is not plain:
+        yield from _readings(surface, inside)
     if depth < DEPTH:
         yield from _decoded(text, depth, seen)
 
