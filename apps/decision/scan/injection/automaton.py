@@ -1,5 +1,6 @@
 """One automaton for all rules: which of them occur at all, in one pass; RE2 then says where."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -22,11 +23,18 @@ class Automaton:
             tuple(places.setdefault(need, len(places)) for need in rule.needs or (rule.regex,)) for rule in rules
         )
         self._occurring = Occurring([(expression, False) for expression in places])
+        # A rule is only looked at where the one of its needs that it shares with the fewest others occurs.
+        shared = Counter(place for needs in self._needs for place in needs)
+        self._asking: list[list[int]] = [[] for _ in places]
+        for index, needs in enumerate(self._needs):
+            self._asking[min(needs, key=shared.__getitem__)].append(index)
 
     def triggered(self, buffer: bytes) -> list[int]:
         """The rules that may match: mostly none, and then there is no more to do."""
         seen = self._occurring(buffer)
-        return [index for index, needs in enumerate(self._needs) if seen.issuperset(needs)] if seen else []
+        asking = [index for place in seen for index in self._asking[place] if seen.issuperset(self._needs[index])]
+        asking.sort()
+        return asking
 
     def find(self, view: View) -> Iterator[tuple[Rule, Place, Severity]]:
         """Every match that its rule's check lets stand, rule by rule, in the order of the text."""
