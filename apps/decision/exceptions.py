@@ -18,7 +18,9 @@ from apps.decision.globs import Sort
 from apps.decision.types import Call, Decision, Effect, ExceptionGrant, Facts, Severity
 
 # What no exception and no approval loosens, beside everything that the screens deny. A trailing dot is a whole family.
-HARD: Final = ("blast_radius.shallow_delete", "agent_state.", "policy_error", "risk_tier.unknown", "pin.")
+HARD: Final = (
+    "blast_radius.shallow_delete", "agent_state.", "domain_trust.", "policy_error", "risk_tier.unknown", "pin.",
+)  # fmt: skip
 MAX_LINES: Final = 10
 MAX_TOOL: Final = 200
 MAX_RESOURCE: Final = 1000

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from apps.decision import exceptions
+from apps.decision.outbound import sources_named
 from apps.decision.screens import blast_radius, dlp, identity, killswitch, pin, server
 from apps.decision.types import (
     JSON,
@@ -71,6 +72,7 @@ def to_redact(decision: Decision) -> tuple[Finding, ...]:
 def document(call: Call, facts: Facts, findings: tuple[Finding, ...] = ()) -> dict[str, JSON]:
     """The input of the policies; `policies/schemas/input.json` is its schema."""
     agent, reach = facts.caller.agent, call.reach
+    rules = facts.book.source_rules
     return {
         "agent": {
             "id": agent.id,
@@ -97,6 +99,7 @@ def document(call: Call, facts: Facts, findings: tuple[Finding, ...] = ()) -> di
                 "items": reach.items,
                 "unread": reach.unread,
             },
+            **({"sources": sources_named(call, rules)} if rules else {}),
         },
         "context": _context(facts),
         "requester": {

@@ -33,6 +33,8 @@ verdicts contains verdict if some verdict in data.behavry.rules.blast_radius.ver
 
 verdicts contains verdict if some verdict in data.behavry.rules.database.verdicts
 
+verdicts contains verdict if some verdict in data.behavry.rules.domain_trust.verdicts
+
 verdicts contains verdict if some verdict in data.behavry.rules.filesystem.verdicts
 
 verdicts contains verdict if some verdict in data.behavry.rules.github.verdicts

@@ -5,7 +5,7 @@ another by whoever fetches it is how a blocked host passes. Linear in the size o
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
@@ -18,7 +18,7 @@ from apps.decision.types import JSON
 MOST: Final = 2_000  # different hosts as they are written
 _ROUNDS: Final = 2  # of percent-encoding around a whole address
 _DEEPEST: Final = 4  # of documents within texts
-_WEB: Final = frozenset({"http", "https", "ws", "wss", "ftp"})
+_WEB: Final = ("http", "https", "ws", "wss", "ftp")
 # The last word of a field's name that holds addresses.
 _FIELD: Final = re.compile(
     r"(?:ur[il]s?|hrefs?|links?|hosts?|hostnames?|domains?|origins?|sites?|endpoints?|referr?er|src)", re.IGNORECASE
@@ -26,15 +26,13 @@ _FIELD: Final = re.compile(
 _FETCHED: Final = frozenset({"url", "urls", "uri", "uris", "href", "link"})
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE | re.ASCII)
 _SCHEME_BEFORE: Final = re.compile(r"[a-z][a-z0-9+.-]*\Z", re.IGNORECASE | re.ASCII)
-_SLASHES: Final = re.compile(r"(?<=[:\"'(=])(?:\\?/|\\){2,8}")
+_SLASHES: Final = re.compile(r"(?<=[:\"'(=])(?:\\?/|\\){2,8}+(?![\s\"'<>`|{}/?#])")
 _RUN: Final = re.compile(r"[^\s\"'<>`|{}\x00-\x1f/?#]{1,1000}")
 _ENDED: Final = re.compile(r"[^,;!()\\]*")
 _INVISIBLE: Final = re.compile(r"[\t\r\n]")
 _BARE: Final = re.compile(r"(?<![\w-])[\w-]{1,63}+(?:[.\u3002\uff0e\uff61][\w-]{1,63}+){1,130}+\.?")
 _BARE_ASCII: Final = re.compile(r"(?<![\w-])[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,130}+\.?", re.ASCII)
-_LAST: Final = re.compile(r"[^\W\d_][\w-]*[^\W_]")
 _DOTS: Final = re.compile("[.\u3002\uff0e\uff61]")
-_IP4: Final = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}", re.ASCII)
 
 
 def domains_of(value: JSON) -> tuple[str, ...]:
@@ -43,18 +41,19 @@ def domains_of(value: JSON) -> tuple[str, ...]:
     return _Named().of(value)
 
 
-def mentioned_in(value: JSON) -> tuple[str, ...]:
-    """Names in a text that may be hosts, though no address says so: `curl example.com`. Many are file names."""
-    named = _Named()
-    for text, _ in named.texts(value):
+def mentioned_in(value: JSON, endings: Container[str]) -> tuple[str, ...]:
+    """Names in a text that may be hosts, though no address says so: `curl example.com`. Most are names of files and of
+    parts of programs, so only those with one of `endings` as their last label are looked at."""
+    found: dict[str, None] = {}
+    for text, _ in _Named().texts(value):
         # A name may follow on letters that are not its own: in Chinese no blank stands before it.
         for shape in (_BARE_ASCII,) if text.isascii() else (_BARE_ASCII, _BARE):
-            for found in shape.finditer(text):
-                written = found.group().rstrip(".")
-                last = _DOTS.split(written)[-1]
-                if _LAST.fullmatch(last) or last.startswith("xn--") or _IP4.fullmatch(written):
-                    named.add(written)
-    return tuple(name for name in named.found() if name != UNREADABLE)
+            for one in shape.finditer(text):
+                written = one.group().rstrip(".")
+                last = _DOTS.split(written)[-1].lower()
+                if last in endings or not last.isascii():
+                    found[written] = None
+    return tuple(dict.fromkeys(name for written in found for name in spelled(written) if name != UNREADABLE))
 
 
 def fetched_of(method: str, params: JSON) -> tuple[str, ...]:
@@ -86,6 +85,8 @@ class _Named:
                     self.add(host)
             for host in _in_text(text):
                 self.add(host)
+                if len(self._hosts) > MOST:
+                    return self.found()
         return self.found()
 
     def add(self, host: str) -> None:
@@ -100,7 +101,7 @@ class _Named:
         return tuple(names)
 
     def texts(self, value: JSON) -> Iterator[tuple[str, bool]]:
-        """Every text and every key, and whether it stands in a field made for addresses; documents within texts, too."""
+        """Every text, every key, whether it stands in a field made for addresses; those of documents in texts, too."""
         waiting: list[tuple[JSON, bool, int]] = [(value, False, 0)]
         while waiting:
             one, field, depth = waiting.pop()
@@ -170,19 +171,22 @@ def _cut(rest: str) -> str:
 def _in_text(text: str) -> Iterator[str]:
     seen = set()
     for found in _SLASHES.finditer(text):
-        before = text[found.start() - 1]
-        scheme = ""
+        run = _RUN.match(text, found.end())
+        if run is None or (authority := run.group()) in seen:
+            continue
+        scheme, before = "", text[found.start() - 1]
         if before == ":":
+            if not text[max(0, found.start() - 2) : found.start() - 1].isalnum():
+                continue  # no scheme ends so
             named = _SCHEME_BEFORE.search(text[max(0, found.start() - 25) : found.start() - 1])
             scheme = named.group().lower() if named else ""
-        web = any(scheme.endswith(one) for one in _WEB)
-        if found.group().startswith("\\") and not (web or "/" in found.group()):
+        web = scheme.endswith(_WEB)
+        if not (web or "/" in found.group()):
             continue  # a path of Windows
-        run = _RUN.match(text, found.end())
-        web = web or before != ":"
-        if run is not None and (run.group(), web) not in seen:
-            seen.add((run.group(), web))
-            yield from _of_authority(run.group(), web=web, prose=True)
+        if web or before != ":":
+            web = True
+            seen.add(authority)
+        yield from _of_authority(authority, web=web, prose=True)
 
 
 def _of_authority(authority: str, *, web: bool, prose: bool = False) -> Iterator[str]:

@@ -30,6 +30,8 @@ class Sources(tuple[SourceRule, ...]):
     below: dict[str, SourceRule]  # by the name after "*."
     servers: dict[str, SourceRule]
     families: tuple[tuple[str, SourceRule], ...]  # of servers whose names begin alike
+    blocking: bool  # whether any domain is blocked
+    endings: frozenset[str]  # the last labels of all domains
 
     def __new__(cls, rules: Iterable[SourceRule] = ()) -> "Sources":
         made = super().__new__(cls, sorted(rules, key=_order))
@@ -46,6 +48,8 @@ class Sources(tuple[SourceRule, ...]):
             else:
                 made.exact.setdefault(rule.pattern, rule)
         made.families = tuple(families)
+        made.endings = frozenset(name.rpartition(".")[2] for name in (*made.exact, *made.below))
+        made.blocking = any(rule.kind != "server" and rule.tier is Tier.BLOCK for rule in made)
         return made
 
     def of_domain(self, host: str) -> SourceRule | None:

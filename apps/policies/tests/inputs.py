@@ -95,6 +95,14 @@ def _limits(chance: random.Random) -> Any:
     }
 
 
+def _sources(chance: random.Random) -> Any:
+    if chance.random() < 0.1:
+        return chance.choice([None, {}, "x", [1, {}], [{"tier": "block"}]])
+    tiers = ("trusted", "untrusted", "block", "unread", None)
+    names = chance.sample(("docs.example.com", "evil.example", "…", "::1"), chance.randint(0, 3))
+    return [{"domain": name, "tier": chance.choice(tiers), "rule": "x"} for name in names]
+
+
 def _document(chance: random.Random, kind: str, hard: tuple[str, ...]) -> JSON:
     pool = POOLS[kind] + hard
 
@@ -135,6 +143,8 @@ def _document(chance: random.Random, kind: str, hard: tuple[str, ...]) -> JSON:
         "dlp": {"has_findings": False, "findings": []},
         "inbound": {"has_findings": False, "findings": []},
     }
+    if chance.random() < 0.15:
+        made["request"]["sources"] = _sources(chance)
     if chance.random() < 0.1:  # what a fault upstream may leave out
         part = chance.choice(("agent", "request", "requester"))
         if chance.random() < 0.5:

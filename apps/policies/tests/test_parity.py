@@ -16,6 +16,7 @@ RULES = (
     "agent_state",
     "blast_radius",
     "database",
+    "domain_trust",
     "filesystem",
     "github",
     "permission_match",
