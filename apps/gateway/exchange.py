@@ -49,7 +49,7 @@ class Exchanges:
         self._door = door
         self._limits = limits
         self._load = load
-        self._forwarding = Forwarding(io, door, upstreams, limits, load, inbound, pins.asking)
+        self._forwarding = Forwarding(io, door, upstreams, limits, load, inbound, pins)
         self._pins = pins
         self._approvals = Approvals(io, pins)
         self._held_results = HeldResults(io)

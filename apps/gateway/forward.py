@@ -11,7 +11,6 @@ from contextlib import aclosing, contextmanager, suppress
 from apps.decision.errors import AppError, Outdated, Unavailable, UpstreamFailed
 from apps.decision.types import JSON, Screened
 from apps.gateway import answers, entries, envelope, param_headers, request_state, wire
-from apps.gateway.asking import Asking
 from apps.gateway.context import Request
 from apps.gateway.door import Door
 from apps.gateway.envelope import Era
@@ -23,7 +22,7 @@ from apps.gateway.limits import Limits
 from apps.gateway.load import Load
 from apps.gateway.messages import Message, ProtocolError, dumps, error_body
 from apps.gateway.methods import Care
-from apps.gateway.param_headers import Catalog
+from apps.gateway.pinning import Pins
 from apps.gateway.pipeline import Judged
 from apps.gateway.relay import Relay
 from apps.gateway.transports.base import Reply
@@ -45,7 +44,7 @@ class Forwarding:
         limits: Limits,
         load: Load,
         inbound: Inbound,
-        asking: Asking,
+        pins: Pins,
     ) -> None:
         self._io = io
         self._door = door
@@ -54,8 +53,8 @@ class Forwarding:
         self._load = load
         self._inbound = inbound
         self._held = HeldResults(io)
-        self._catalog = Catalog()
-        self._asking = asking
+        self._catalog = pins.catalog
+        self._asking = pins.asking
         self._running: dict[Key, wire.Watch] = {}
 
     async def run(self, request: Request, judged: Judged, relay: Relay) -> None:
@@ -200,8 +199,6 @@ class Forwarding:
         began: float,
         event_id: str | None = None,
     ) -> None:
-        if judged.message.method == "tools/list":
-            self._catalog.learn(request.schema, request.facts.server.name, message.get("result"))
         came = await self._inbound.answer(request, judged, message, relay.trail, reply.size)
         body = came.body
         if request.era is Era.STATELESS and came.held is None:

@@ -51,6 +51,11 @@ class Catalog:
                 known.tools.clear()
             known.tools.update(_mirrors_of(tools))
 
+    def known(self, schema: str, server: str, tools: list[JSON]) -> None:
+        """The whole list, a moment ago."""
+        known = self._of(schema, server)
+        known.tools, known.until = _mirrors_of(tools), time.monotonic() + KEPT_SECONDS
+
     async def mirrors(self, schema: str, server: str, tool: str, list_tools: ListTools) -> tuple[Mirror, ...] | None:
         """None when the server does not list the tool or cannot be asked."""
         known = self._of(schema, server)

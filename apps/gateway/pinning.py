@@ -30,6 +30,7 @@ from apps.gateway.door import Door, Refused
 from apps.gateway.errors import CallerGone
 from apps.gateway.io import Io
 from apps.gateway.messages import Message, ProtocolError
+from apps.gateway.param_headers import Catalog
 from apps.gateway.pipeline import Case
 from apps.gateway.upstreams import Upstreams
 from apps.tenants.context import in_tenant
@@ -61,6 +62,7 @@ class Pins:
         self._io = io
         self._door = door
         self.asking = Asking(io, upstreams)
+        self.catalog = Catalog()
         self._approved: dict[tuple[Place, bytes], int] = {}  # whole listings of approved items; under which rules
         self._digests: dict[bytes, str] = {}
         self._seen_at: dict[Place, float] = {}  # when what may not be used anyway was last looked at
@@ -85,6 +87,8 @@ class Pins:
         whole = (place, sha256(orjson.dumps(items)).digest())
         if self._approved.get(whole) == request.facts.book.version:
             return result
+        if kind == canon.TOOL:
+            self.catalog.learn(request.schema, request.facts.server.name, result)
         named = [Item(kind, one["name"], one) for one in items if isinstance(one, dict) and _named(one)]
         kept = await self._usable(request, place, named)
         if place not in self._due:
@@ -125,11 +129,11 @@ class Pins:
         method = ASKED_BY.get(message.method)
         if method is None:
             return
-        refused = case.decision.effect is Effect.DENY
+        refused, allowed = (case.decision.effect is one for one in (Effect.DENY, Effect.ALLOW))
         name, server, book = str(message.params.get("name")), request.facts.server.name, request.facts.book
         place = (request.schema, server, method)
         if (LISTS[method][0], name) in book.pins.get(server, _NONE):
-            if not refused and time.monotonic() >= self._due.get(place, 0.0):
+            if allowed and time.monotonic() >= self._due.get(place, 0.0):
                 self._relist_soon(request, message.params.get("_meta"), place)
         elif not refused or case.decision.policy == "pin.new":
             await self._first(request, message, place)
@@ -217,6 +221,8 @@ class Pins:
         self._due[place] = time.monotonic() + RELIST_SECONDS
         if whole:
             self._answered.add(place)
+            if kind == canon.TOOL:
+                self.catalog.known(request.schema, place[1], found)
         before = request.facts.book.pins.get(place[1], _NONE)
         if any(before.get(key) != pin for key, pin in now.items()):
             raise Outdated("What the server lists has changed", retry_after=1)

@@ -153,6 +153,10 @@ class Tenant:
         rows = self.inside(read)
         return [row for row in rows if row["kind"] in kinds] if kinds else rows
 
+    def messages(self) -> list[dict[str, Any]]:
+        """Of the log, what passed between client and server, without what the gateway asks by itself."""
+        return [row for row in self.log("message.recorded") if row["extra"].get("direction") != "to_server"]
+
 
 @pytest.fixture(scope="session")
 def standing(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> list[str]:

@@ -30,7 +30,7 @@ class Room:
         self.tenant = tenant
         self.upstream = upstream
         self.definition = {"name": "post_message", "description": "Posts", "inputSchema": {"type": "object"}}
-        upstream.answer = self.answer
+        upstream.answer, upstream.asked = self.answer, True
         self.server = f"chat{secrets.token_hex(4)}"  # what is known of a server's tools outlives a test
         tenant.server(self.server, kind="slack", transport="http", url=upstream.url)
         tenant.inside(lambda: configure_escalations(actor="system", changes={"hold_seconds": 45}))

@@ -84,20 +84,22 @@ async def test_a_tool_that_was_redefined_needs_another_approval(room: Room, hast
     await hasty.call("post_message", text=TEXT)
     first = room.escalations()[0]
     await room.resolve(first, "approve")
-    room.definition["description"] = "Posts, and tells the owner of the server"
-    assert (await hasty.ask("tools/list")).status_code == 200
-    told = account(await eventually_new(hasty, str(first.id)))
+    room.definition["inputSchema"] = {"type": "object", "properties": {"icon": {"type": "string"}}}
+    assert len(outcome(await hasty.ask("tools/list"))["tools"]) == 1
+    told = account(await hasty.call("post_message", text=TEXT))
     second = room.escalations()[-1]
     assert (told["escalation"], second.tool_digest != first.tool_digest) == (str(second.id), True)
     assert room.forwarded == []
 
 
-async def eventually_new(hasty: Caller, old: str) -> httpx.Response:
-    """What is learned from a list reaches Redis without anybody waiting for it."""
-    await asyncio.sleep(0.05)
-    answer = await hasty.call("post_message", text=TEXT)
-    assert account(answer)["escalation"] != old
-    return answer
+async def test_an_approved_call_of_a_tool_that_is_quarantined_meanwhile_does_not_go(room: Room, hasty: Caller) -> None:
+    await hasty.call("post_message", text=TEXT)
+    await room.resolve(room.escalations()[0], "approve")
+    room.definition["description"] = "Posts, and tells the owner of the server"
+    assert outcome(await hasty.ask("tools/list"))["tools"] == []
+    refused = await hasty.call("post_message", text=TEXT)
+    assert events_of(refused)[-1]["error"]["message"] == "Unknown tool: post_message"
+    assert room.forwarded == []
 
 
 async def test_another_servers_change_leaves_an_approval_and_the_called_servers_own_takes_it(

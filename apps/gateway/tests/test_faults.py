@@ -214,4 +214,4 @@ async def test_a_cancelled_call_is_cancelled_upstream_and_ends(
     assert (await caller.ask("notifications/cancelled", {"requestId": "slow"}, id=None)).status_code == 202
     assert upstream.seen[-1]["params"] == {"requestId": "slow"}
     assert (await calling).status_code == 504
-    assert [entry["method"] for entry in ready.log("message.recorded")] == ["notifications/cancelled"]
+    assert [entry["method"] for entry in ready.messages()] == ["notifications/cancelled"]

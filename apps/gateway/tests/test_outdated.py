@@ -30,5 +30,5 @@ async def test_a_stream_or_session_is_judged_again_by_what_the_log_knows(
     assert (answer.status_code, len(upstream.seen)) == (401, 1)
     refused = (await eventually(lambda: ready.log("call.refused")))[0]
     assert (refused["agent_id"], refused["policy_reason"]) == (agent, "session_revoked")
-    assert ready.log("message.recorded") == []
+    assert ready.messages() == []
     assert int(await redis.get(key) or 0) > lagging

@@ -102,7 +102,7 @@ async def test_mirrored_arguments_must_equal_their_headers(
     async def answer(request: web.Request, message: Any) -> web.StreamResponse:
         return rpc(message, {"tools": [TOOL]} if message["method"] == "tools/list" else {"content": []})
 
-    upstream.answer = answer
+    upstream.answer, upstream.asked = answer, True
     arguments = {"path": "/a", **({"region": region} if region else {})}
     headers = {"Mcp_Param_Region": header} if header else {}
     answered = await caller.stateless("tools/call", {"name": "read_file", "arguments": arguments}, **headers)

@@ -73,7 +73,7 @@ async def test_the_stream_brings_what_the_server_says_unasked(
 
 
 def closed(tenant: Tenant) -> list[dict[str, Any]]:
-    rows = tenant.log("message.recorded")
+    rows = tenant.messages()
     return rows if any(row["method"] == "stream/close" for row in rows) else []
 
 
@@ -102,7 +102,7 @@ async def test_an_open_stream_tells_a_stopped_agent_nothing_more(
     upstream.answer = answer
     listening = asyncio.create_task(caller.client.get(url(caller), headers=caller.headers()))
     await opened.wait()
-    await eventually(lambda: len(tenant.log("message.recorded")) == 2)
+    await eventually(lambda: len(tenant.messages()) == 2)
     tenant.inside(lambda: agents.suspend(UUID(caller.agent), actor="system"))
     stopped.set()
     assert len(events_of(await listening)) == 1
