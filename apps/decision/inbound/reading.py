@@ -64,16 +64,23 @@ class Reader:
             report = self.scan(text)
             if not report.findings and joints is None:
                 return texts, NOTHING
-            found, score, complete = list(report.findings), report.score, True
+            found, score = list(report.findings), report.score
+            complete = not self._too_many(found)
         else:
             found, score, complete = self._in_windows(text)
-        across = [] if joints is None else self._in_windows(joints.text)[0]
+        across: list[Injection] = []
+        if joints is not None:
+            across, _, whole = self._in_windows(joints.text)
+            complete = complete and whole
+        if not complete:
+            found, across = found[:MAX_ORDERS], across[:MAX_ORDERS]
         if found or across:
-            if texts.partial:
-                return self(texts.located(), before)
             texts = texts.located()
-        orders = list(self._orders(texts, found, across, joints, len(lead)))
-        return texts, Reading(tuple(orders), score if orders else 0.0, complete)
+        orders = tuple(self._orders(texts, found, across, joints, len(lead)))
+        reading = Reading(orders, score if orders else 0.0, complete)
+        if texts.partial and complete and reading.action is InboundAction.WITHHOLD:
+            return self(texts.located(whole=True), before)  # it has to be taken out of both
+        return texts, reading
 
     def _orders(
         self, texts: Texts, found: Iterable[Injection], across: Iterable[Injection], joints: Glued | None, lead: int
@@ -101,12 +108,15 @@ class Reader:
                 begins_here = one.start >= _CENTRE or at == 0
                 if begins_here and (last or one.start < _WINDOW - _CENTRE):
                     found.append(replace(one, start=at + one.start, end=at + one.end))
-            if (
-                len(found) > MAX_FOUND
-                or sum(self._weight(one)[1] is not InboundAction.ALLOW for one in found) > MAX_ORDERS
-            ):
+            if self._too_many(found):
                 return found, score, False
         return found, score, True
+
+    def _too_many(self, found: list[Injection]) -> bool:
+        if len(found) <= MAX_ORDERS:
+            return False
+        grave = sum(self._weight(one)[1] is not InboundAction.ALLOW for one in found)
+        return grave > MAX_ORDERS or len(found) > MAX_FOUND
 
     def _weighed(self, injection: Injection, pieces: tuple[Piece, ...]) -> Order:
         return Order(injection, *self._weight(injection), pieces)

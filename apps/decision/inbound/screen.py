@@ -1,13 +1,16 @@
 """One thing that a server sent, from the value as it came to what may be passed on."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 
 from apps.decision.inbound import secrecy
+from apps.decision.inbound.addresses import domains_of
 from apps.decision.inbound.emptied import emptied
 from apps.decision.inbound.reading import NOTHING, Order, Reader, Reading
 from apps.decision.inbound.secrecy import Secret
-from apps.decision.inbound.texts import Piece, Texts
+from apps.decision.inbound.texts import Piece, Texts, opened_blobs
+from apps.decision.inbound.trust import Sources, resolve
 from apps.decision.scan.injection.kinds import RANK, InjectionClass, Report
 from apps.decision.scan.injection.sanitise import placeholder
 from apps.decision.scan.redact import Edit, edited
@@ -22,6 +25,7 @@ from apps.decision.types import (
     Screened,
     Severity,
     SourceRule,
+    Tier,
 )
 
 MAX_FINDINGS = 50  # that are told of
@@ -29,6 +33,7 @@ _EXCERPT = 80
 _ROUNDS = 4  # taking one thing away may join what then makes another
 _UNREAD = "[REMOVED:scan_limit]"
 _STUBBORN = "[REMOVED]"
+_BLOCKED = "[REMOVED:blocked_source]"
 _LIMIT = InboundFinding("", SCAN_LIMIT, Severity.CRITICAL, "$", 0, 0)
 
 
@@ -42,14 +47,9 @@ def build_screen(
     """The screen of one rulebook. `scan_secrets` carries the tenant's actions for results; `actions` replaces, for a
     class of injections, what its severity asks for; `source_rules` come in the order in which they count."""
     screen = _Screen(Reader(scan_injections, actions), scan_secrets)
-
-    def screened(value: JSON, server: str, salt: bytes, before: str = "", fetched: Sequence[str] = ()) -> Screened:
-        texts = Texts(value)
-        if not texts.parts and not texts.numbers:
-            return Screened(value)
-        return screen.judge(value, texts, salt, before, screen.read)
-
-    return screened
+    if not source_rules:
+        return screen
+    return _Sourced(screen, Sources(source_rules))
 
 
 class _Screen:
@@ -59,11 +59,22 @@ class _Screen:
         self.read = read
         self._scan_secrets = scan_secrets
 
-    def judge(self, value: JSON, texts: Texts, salt: bytes, before: str, read: Reader | None) -> Screened:
+    def __call__(
+        self, value: JSON, server: str, salt: bytes, before: str = "", fetched: tuple[str, ...] = ()
+    ) -> Screened:
+        screened = self.judge(value, salt, before, self.read)
+        if screened.action is not InboundAction.WITHHOLD:
+            return screened
+        return replace(screened, domains=domains_of(value)[:MAX_FINDINGS])  # a person may want to block them
+
+    def judge(self, value: JSON, salt: bytes, before: str, read: Reader | None) -> Screened:
         """Without a reader, orders are not looked for."""
+        texts = Texts(value)
+        if not texts.parts and not texts.numbers:
+            return Screened(value)
         texts, secrets = secrecy.find(value, texts, self._scan_secrets, salt, before)
         texts, reading = read(texts, before) if read is not None else (texts, NOTHING)
-        if not secrets and reading is NOTHING:
+        if not secrets and not reading.orders and reading.complete:
             return Screened(value)
         if not reading.complete or secrecy.unread(secrets):
             return _unread(value, texts, reading, secrets)
@@ -96,6 +107,29 @@ class _Screen:
             if not wanted:
                 return value
         return emptied(value, _STUBBORN)
+
+
+class _Sourced:
+    """The same, where the tenant says how far sources are trusted."""
+
+    def __init__(self, screen: _Screen, sources: Sources) -> None:
+        self._screen, self._sources = screen, sources
+        self._promoted = replace(screen.read, promoted=True)
+
+    def __call__(
+        self, value: JSON, server: str, salt: bytes, before: str = "", fetched: tuple[str, ...] = ()
+    ) -> Screened:
+        named = domains_of([value, *opened_blobs(value)])
+        standing = resolve(self._sources, server, named, fetched)
+        told = tuple(dict.fromkeys((*fetched, *named)))[:MAX_FINDINGS]
+        if standing.tier is Tier.BLOCK:
+            empty = emptied(value, _BLOCKED)
+            screened = Screened(empty, InboundAction.WITHHOLD, sanitised=empty)
+        else:
+            read = None if standing.tier is Tier.TRUSTED else self._screen.read
+            read = self._promoted if standing.tier is Tier.UNTRUSTED else read
+            screened = self._screen.judge(value, salt, before, read)
+        return replace(screened, tier=standing.tier, source_rule=standing.rule, domains=told)
 
 
 def _unread(value: JSON, texts: Texts, reading: Reading, secrets: list[Secret]) -> Screened:

@@ -41,8 +41,6 @@ def find(value: JSON, texts: Texts, scan: Scanner, salt: bytes, before: str) -> 
     opened = [(part, found) for part in texts.encoded if (found := scan(texts.parts[part]))]
     if joints is None and not opened and not (direct and texts.encoded):
         return texts, [Secret(one, _edit(one, label)) for one in direct]
-    if texts.partial and (across or opened or direct):
-        return find(value, texts.located(), scan, salt, before)
     secrets: list[Secret] = []
     if across or opened or direct:
         texts = texts.located()

@@ -75,7 +75,10 @@ def is_token(key: str, text: str) -> bool:
 
 
 class Texts:
-    """`parts` in order make `text`. Where they stand is worked out when it is first asked: mostly nobody does."""
+    """`parts` in order make `text`. Where they stand is worked out when it is first asked: mostly nobody does.
+
+    A structured result that says what the text beside it says is left out (`partial`), unless `whole`.
+    """
 
     __slots__ = (
         "_containers",
@@ -90,21 +93,23 @@ class Texts:
         "text",
     )
 
-    def __init__(self, value: JSON, *, whole: bool = False) -> None:
+    def __init__(self, value: JSON, *, whole: bool = False, places: bool = False) -> None:
         self._value = value
         self.parts: list[str] = []
         self.blocks: list[int] = []  # parts that a client shows one after the other
         self.encoded: list[int] = []  # parts that stand in base64
         self.partial = not whole and _said_in_text(value)
-        self.spots: dict[int, Spot] | None = {} if whole else None
+        self.spots: dict[int, Spot] | None = {} if places else None
         self._containers: list[Place] = []
-        self._starts: list[int] = []
+        self._starts: list[int] | None = None
         self.numbers = self._walk(value)  # whether there are any that are worth a look
         self.text = "".join(self.parts)
 
-    def located(self) -> "Texts":
-        """The same, with everything in it and with its places."""
-        return self if self.spots is not None else Texts(self._value, whole=True)
+    def located(self, *, whole: bool = False) -> "Texts":
+        """The same with its places; with `whole` also what is said twice."""
+        if self.spots is not None and not (whole and self.partial):
+            return self
+        return Texts(self._value, whole=whole or not self.partial, places=True)
 
     def spot(self, part: int) -> Spot:
         return (self.spots or {})[part]
@@ -114,13 +119,14 @@ class Texts:
 
     def pieces(self, start: int, end: int) -> Iterator[Piece]:
         """The parts with a place under a stretch of the text."""
-        if not self._starts:
-            self._starts.extend(accumulate(map(len, self.parts), initial=0))
-        part = max(0, bisect_right(self._starts, max(0, start)) - 1)
-        while part < len(self.parts) and self._starts[part] < end:
-            first, last = max(start, self._starts[part]), min(end, self._starts[part + 1])
-            if first < last and part in (self.spots or ()):
-                yield Piece(part, first - self._starts[part], last - self._starts[part])
+        if self._starts is None:
+            self._starts = list(accumulate(map(len, self.parts), initial=0))
+        starts, spots = self._starts, self.spots or {}
+        part = max(0, bisect_right(starts, max(0, start)) - 1)
+        while part < len(self.parts) and starts[part] < end:
+            first, last = max(start, starts[part]), min(end, starts[part + 1])
+            if first < last and part in spots:
+                yield Piece(part, first - starts[part], last - starts[part])
             part += 1
 
     def _walk(self, value: JSON) -> bool:
@@ -171,7 +177,8 @@ class Texts:
                     parts += (text, "\n" if plain else '",\n')
                 elif isinstance(child, dict | list | tuple):
                     stack.append((here, member, framed, holder, children))
-                    containers.append(Place(here, key, member))
+                    if spots is not None:
+                        containers.append(Place(here, key, member))
                     here, member, framed, holder = len(containers) - 1, -1, inner, child
                     children = iter(child.items()) if isinstance(child, dict) else iter(enumerate(child))
                     break
@@ -197,6 +204,12 @@ def _said_in_text(value: JSON) -> bool:
         return bool(orjson.loads(text) == value["structuredContent"])
     except (orjson.JSONDecodeError, RecursionError):
         return False
+
+
+def opened_blobs(value: JSON) -> list[str]:
+    """What the base64 members of a message open to, where that is text."""
+    texts = Texts(value)
+    return [texts.parts[part] for part in texts.encoded]
 
 
 def remembered(before: str, value: JSON) -> str:

@@ -24,6 +24,8 @@ DEFAULT_ACTIONS: Mapping[Severity, DlpAction] = MappingProxyType(
 )
 SCAN_LIMIT = "scan_limit"
 MAX_CANDIDATES = 4000  # about a fifth of a second; a call that needs more is refused, not half scanned
+MAX_RESULT_CANDIDATES = 20_000  # results list what people keep: a page of customers is nothing to be refused for
+MAX_PATHS = 1_000_000  # characters in which all findings of a value may say where they are, at great depth
 _STRENGTH = {action: strength for strength, action in enumerate(DlpAction)}
 
 
@@ -58,7 +60,7 @@ def build_result_scanner(
 
     More than can be looked at closely denies, unless secrets are only to be logged.
     """
-    scan = _built(settings, custom, MappingProxyType({}), MAX_CANDIDATES)
+    scan = _built(settings, custom, MappingProxyType({}), MAX_RESULT_CANDIDATES)
     actions = {
         name: action if _STRENGTH[own] >= _STRENGTH[DlpAction.REDACT] else own for name, own in scan.actions.items()
     }
@@ -123,7 +125,7 @@ class _Scan:
                 return ()
         flat = Flat(value)
         matches = self.matcher.find(flat.buffer, budget=budget)
-        return self._located(flat, matches) if matches else ()
+        return self._located(flat, matches, budget) if matches else ()
 
     def _text(self, text: str, budget: Budget | None) -> tuple[Finding, ...]:
         buffer = text.encode("utf-8", "replace")
@@ -136,13 +138,18 @@ class _Scan:
             findings.append(self._finding(match, "$", text[points_done:end], False, points_done, end))
         return tuple(findings)
 
-    def _located(self, flat: Flat, matches: list[Match]) -> tuple[Finding, ...]:
+    def _located(self, flat: Flat, matches: list[Match], budget: Budget | None) -> tuple[Finding, ...]:
         places = [(match, *place) for match in matches for place in flat.leaves(match.start, match.end)]
         masked = frozenset((leaf.place.holder, leaf.place.member) for _, leaf, _, _ in places if leaf.is_key)
-        return tuple(
-            self._finding(match, flat.path(leaf, masked), leaf.text[start:end], leaf.is_key, start, end)
-            for match, leaf, start, end in places
-        )
+        findings: list[Finding] = []
+        told = 0
+        for match, leaf, start, end in places:
+            path = flat.path(leaf, masked)
+            told += len(path)
+            if told > MAX_PATHS and budget is not None:
+                raise TooManyCandidates
+            findings.append(self._finding(match, path, leaf.text[start:end], leaf.is_key, start, end))
+        return tuple(findings)
 
     def _finding(self, match: Match, path: str, secret: str, in_key: bool, start: int, end: int) -> Finding:
         pattern = match.pattern
