@@ -3,7 +3,7 @@
 from django.urls import path
 
 from apps.agents import views
-from apps.agents.api import access_tokens, agents, enrolment, servers, sessions, sign_in, signing_keys
+from apps.agents.api import access_tokens, agents, enrolment, pins, servers, sessions, sign_in, signing_keys
 
 urlpatterns = [
     path("auth/token", views.TokenView.as_view(), name="token"),
@@ -27,6 +27,17 @@ urlpatterns = [
     path("access-tokens/<uuid:token_id>", access_tokens.AccessTokenView.as_view(), name="access-token"),
     path("servers", servers.ServersView.as_view(), name="servers"),
     path("servers/<uuid:server_id>", servers.ServerView.as_view(), name="server"),
+    path("servers/<uuid:server_id>/tools", pins.ToolsView.as_view(), name="server-tools"),
+    path("servers/<uuid:server_id>/tools/approve", pins.ApproveToolsView.as_view(), name="server-tools-approve"),
+    path("servers/<uuid:server_id>/tools/<uuid:pin_id>", pins.ToolView.as_view(), name="server-tool"),
+    path(
+        "servers/<uuid:server_id>/tools/<uuid:pin_id>/approve",
+        pins.ApproveToolView.as_view(),
+        name="server-tool-approve",
+    ),
+    path(
+        "servers/<uuid:server_id>/tools/<uuid:pin_id>/reject", pins.RejectToolView.as_view(), name="server-tool-reject"
+    ),
     path("signing-keys", signing_keys.SigningKeysView.as_view(), name="signing-keys"),
     path("signing-keys/rotate", signing_keys.RotateSigningKeyView.as_view(), name="signing-keys-rotate"),
 ]

@@ -26,6 +26,7 @@ from apps.gateway.limits import Limits, limits_from_settings
 from apps.gateway.load import Load
 from apps.gateway.messages import INTERNAL_ERROR, INVALID_REQUEST, ProtocolError, dumps, error_body, parse
 from apps.gateway.pinning import Pins
+from apps.gateway.prompt_drift import PromptDrift
 from apps.gateway.screening import Screening
 from apps.gateway.streams import Streams
 from apps.gateway.upstreams import Upstreams
@@ -98,6 +99,7 @@ class _Parts:
         self.limits = limits
         self.io = Io(limits)
         self.door = Door(self.io, limits)
+        self.prompts = PromptDrift(self.io)
         self.upstreams = Upstreams(self.io, limits)
         self.load = Load(limits)
         self.pins = Pins(self.io, self.door, self.upstreams)
@@ -137,6 +139,7 @@ class _Parts:
                 if server is None:
                     raise Refused(door.unknown_server(), "bad_server_name")
                 request = await self.door.admit(scope, receive, send, server)
+                await self.prompts.of_headers(request)
                 await self._dispatch(scope["method"], request)
             finally:
                 self.load.leave()
@@ -197,6 +200,7 @@ class _Parts:
                 await self.door.charge(request, len(message), sum(one.is_request for one in message))
             await self.batches.handle(request, message)
             return
+        await self.prompts.of_message(request, message)
         if len(headers) != len(request.pairs):
             envelope.refuse_duplicates(request.pairs, message.id)
         request.era = envelope.era_of(message, version)

@@ -12,9 +12,10 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from django.views.generic import RedirectView
 
 from apps.agents import services as agents
-from apps.agents.models import Agent, Session
+from apps.agents.models import Agent, ServerPin, Session
 from apps.audit import services as audit
 from apps.audit.models import AuditEntry, ChainBreakEntry
+from apps.decision import pins
 from apps.exceptions.models import BreakGlass, KillSwitch
 from apps.exceptions.services import grants, hooks
 from apps.exceptions.tests import asking
@@ -42,6 +43,8 @@ def _new_policy() -> dict[str, Any]:
 
 _PATTERN = {"name": "house_number", "regex": "house-[0-9]{4}", "severity": "low", "action": "log"}
 _AGENT = UUID("00000000-0000-7000-8000-0000000000aa")  # every tenant has one of this id
+_PIN = UUID("00000000-0000-7000-8000-0000000000ab")  # and so is one of its pins
+_PEEK = {"digest": pins.identify("tool", "peek", {"name": "peek"})}
 _PATTERNS = {"agent_id": str(_AGENT), "tool": "read_file", "resource": "/srv/a"}
 _EXCEPTION = {**_PATTERNS, "justification": "Agreed with the owner.", "expires_in_hours": 1}
 _PASSWORD = {"username": "nobody", "password": "a-guess"}  # of a person who does not exist
@@ -86,6 +89,13 @@ DOORS: dict[tuple[str, str], Door] = {
     ("GET", "api/v1/servers/<uuid:server_id>"): Door(Role.VIEWER),
     ("PATCH", "api/v1/servers/<uuid:server_id>"): Door(Role.ADMIN, {"enabled": False}),
     ("DELETE", "api/v1/servers/<uuid:server_id>"): Door(Role.ADMIN),
+    ("GET", "api/v1/servers/<uuid:server_id>/tools"): Door(Role.VIEWER),
+    ("POST", "api/v1/servers/<uuid:server_id>/tools/approve"): Door(
+        Role.POLICY_AUTHOR, {"items": [{"id": str(_PIN), "digest": pins.identify("tool", "poke", {"name": "poke"})}]}
+    ),
+    ("GET", "api/v1/servers/<uuid:server_id>/tools/<uuid:pin_id>"): Door(Role.VIEWER),
+    ("POST", "api/v1/servers/<uuid:server_id>/tools/<uuid:pin_id>/approve"): Door(Role.POLICY_AUTHOR, _PEEK),
+    ("POST", "api/v1/servers/<uuid:server_id>/tools/<uuid:pin_id>/reject"): Door(Role.POLICY_AUTHOR, _PEEK),
     ("GET", "api/v1/signing-keys"): Door(Role.VIEWER),
     ("POST", "api/v1/signing-keys/rotate"): Door(Role.ADMIN, {}),
     ("GET", "api/v1/audit/events"): Door(Role.VIEWER),
@@ -213,6 +223,9 @@ def furnish(schema: str, owner: User) -> Belongings:
         server = agents.register_server(
             name=f"{mark}-server", transport="http", url="http://127.0.0.1:9/mcp", actor="system"
         )
+        items = [agents.Item("tool", name, {"name": name}) for name in ("peek", "poke")]
+        agents.observe(server.name, items, judge=lambda definition: (), review_new=True)
+        ServerPin.objects.filter(name="poke").update(id=_PIN)
         enrolment = agents.create_enrolment_token(actor="system", label=f"{mark}-enrolment")
         access = agents.create_access_token(
             owner, name=f"{mark}-access", role=Role.ADMIN, ttl=timedelta(hours=1), actor="system"
@@ -254,6 +267,7 @@ def furnish(schema: str, owner: User) -> Belongings:
             "agent_id": str(made.agent.pk),
             "session_id": str(session.pk),
             "server_id": str(server.pk),
+            "pin_id": str(ServerPin.objects.get(name="peek").pk),
             "enrolment_id": str(enrolment.row.pk),
             "access_id": str(access.row.pk),
             "policy_id": str(draft.pk),

@@ -30,8 +30,8 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
         model = Agent
         fields: tuple[str, ...] = (
             "id", "name", "agent_type", "owner", "description", "tags", "status", "roles", "permissions",
-            "risk_tier", "risk_score", "client_id", "secret_rotated_at", "previous_secret_expires_at",
-            "created_at", "updated_at",
+            "risk_tier", "risk_score", "system_prompt_hash", "client_id", "secret_rotated_at",
+            "previous_secret_expires_at", "created_at", "updated_at",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -39,7 +39,17 @@ class AgentSerializer(serializers.ModelSerializer[Agent]):
 class AgentInput(StrictMixin, serializers.ModelSerializer[Agent]):
     class Meta:
         model = Agent
-        fields = ("name", "agent_type", "owner", "description", "tags", "roles", "permissions", "risk_tier")
+        fields = (
+            "name",
+            "agent_type",
+            "owner",
+            "description",
+            "tags",
+            "roles",
+            "permissions",
+            "risk_tier",
+            "system_prompt_hash",
+        )
         extra_kwargs = {"description": {"max_length": 2000}}  # noqa: RUF012 - DRF reads it so
 
 

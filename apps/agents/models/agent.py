@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
-from apps.agents.models.words import PERMISSION, WORD, bounded
+from apps.agents.models.words import PERMISSION, SHA256, WORD, bounded
 from apps.audit.ids import new_id
 
 
@@ -49,7 +49,8 @@ class Agent(models.Model):
     secret_rotated_at = models.DateTimeField(default=timezone.now, editable=False)
     previous_secret_hash = models.CharField(max_length=64, blank=True, default="", editable=False)
     previous_secret_expires_at = models.DateTimeField(null=True, blank=True, editable=False)
-    system_prompt_hash = models.CharField(max_length=64, blank=True, default="")  # SHA-256 hex; "" is not compared
+    # SHA-256 hex of the prompt that it runs under; "" is not compared.
+    system_prompt_hash = models.CharField(max_length=64, blank=True, default="", validators=[SHA256])
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

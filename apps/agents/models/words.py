@@ -15,6 +15,7 @@ PERMISSION = RegexValidator(
     r"^(\*|[a-z0-9][a-z0-9_.-]*):(\*|[a-z][a-z_-]*)\Z",
     "A permission reads resource:verb in lower case; either side may be *.",
 )
+SHA256 = RegexValidator(r"^[0-9a-f]{64}\Z", "Use a SHA-256 digest: 64 hexadecimal digits in lower case.")
 SERVER_NAME = RegexValidator(
     r"^[a-z0-9]+([-_][a-z0-9]+)*\Z",
     "Use lower-case letters and digits, with single hyphens or underscores between them.",

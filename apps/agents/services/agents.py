@@ -23,7 +23,9 @@ from apps.tenants.services import config_of
 
 SECRET_OVERLAP = timedelta(hours=1)
 MAX_SECRET_OVERLAP = timedelta(days=7)
-CHANGEABLE = frozenset({"name", "agent_type", "owner", "description", "tags", "roles", "permissions", "risk_tier"})
+CHANGEABLE = frozenset(
+    {"name", "agent_type", "owner", "description", "tags", "roles", "permissions", "risk_tier", "system_prompt_hash"}
+)
 _IN_SERVICE = (AgentStatus.ACTIVE, AgentStatus.SUSPENDED)
 
 
@@ -47,6 +49,7 @@ def register(
     roles: Sequence[str] = (),
     permissions: Sequence[str] = (),
     risk_tier: str = RiskTier.LOW,
+    system_prompt_hash: str = "",
 ) -> Registered:
     """Raises Conflict (`agent_limit`) when the tenant's plan has no room for another agent."""
     registered = add_agent(
@@ -59,6 +62,7 @@ def register(
             roles=list(roles),
             permissions=list(permissions),
             risk_tier=risk_tier,
+            system_prompt_hash=system_prompt_hash,
         )
     )
     agent = registered.agent

@@ -1,6 +1,7 @@
 """Requests carry token and requester, are tried again once after a 401, and take the token nowhere else."""
 
 from collections.abc import AsyncIterator, Iterator
+from hashlib import sha256
 
 import httpx
 import pytest
@@ -45,6 +46,15 @@ def test_it_says_where_it_was_asked(gateway: Gateway) -> None:
         http.post(behavry.server_url("files"), auth=behavry.auth(requester_channel="mail"))
     said = [(headers["X-Requester-Id"], headers["X-Requester-Channel"]) for _, headers, _ in gateway.requests]
     assert said == [("mira", "chat"), ("mira", "mail")]
+
+
+def test_it_says_which_prompt_the_agent_runs_under_and_never_the_prompt(gateway: Gateway) -> None:
+    behavry = Behavry(gateway.url, "agt_1", "s", system_prompt="Answer in one sentence.")
+    with httpx.Client() as http:
+        http.post(behavry.server_url("files"), auth=behavry.auth())
+    headers = gateway.requests[0][1]
+    assert headers["X-System-Prompt-Hash"] == sha256(b"Answer in one sentence.").hexdigest()
+    assert "one sentence" not in str(headers) + str(vars(behavry))
 
 
 def test_it_tries_once_more_after_a_401(gateway: Gateway, behavry: Behavry) -> None:

@@ -10,7 +10,7 @@ from .errors import ConfigurationError
 if TYPE_CHECKING:
     from .client import Behavry
 
-REQUESTER, CHANNEL = "X-Requester-Id", "X-Requester-Channel"
+REQUESTER, CHANNEL, PROMPT = "X-Requester-Id", "X-Requester-Channel", "X-System-Prompt-Hash"
 
 
 class BehavryAuth(httpx.Auth):
@@ -47,6 +47,8 @@ class BehavryAuth(httpx.Auth):
             request.headers[REQUESTER] = self._requester_id
         if self._requester_channel:
             request.headers[CHANNEL] = self._requester_channel
+        if self._behavry.system_prompt_hash:
+            request.headers[PROMPT] = self._behavry.system_prompt_hash
         return request
 
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote
@@ -42,12 +43,16 @@ class Behavry:
         requester_id: str | None = None,
         *,
         requester_channel: str | None = None,
+        system_prompt: str | None = None,
         timeout: float = 10.0,
         allow_http: bool = False,
         transport: httpx.BaseTransport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`allow_http` permits a secret to travel unencrypted to a host that is not this one.
+        """`system_prompt` is the prompt that the agent runs under: its digest goes with every call, so that the gateway
+        can tell when it is not the one the agent was registered with. The prompt itself is not kept and never sent.
+
+        `allow_http` permits a secret to travel unencrypted to a host that is not this one.
 
         `transport` carries token requests, for tests and for unusual networks.
         """
@@ -55,6 +60,7 @@ class Behavry:
         self.client_id = _setting(client_id, "BEHAVRY_CLIENT_ID")
         self.requester_id = _optional(requester_id, "BEHAVRY_REQUESTER_ID")
         self.requester_channel = _optional(requester_channel, "BEHAVRY_REQUESTER_CHANNEL")
+        self.system_prompt_hash = prompt_hash(system_prompt) if system_prompt is not None else ""
         self._client_secret = _setting(client_secret, "BEHAVRY_CLIENT_SECRET")
         self._timeout = timeout
         self._transport = transport
@@ -128,6 +134,11 @@ class Behavry:
             # Named, not quoted: what a library writes into its errors is not ours to promise.
             raise Unavailable(f"The gateway cannot be reached ({type(error).__name__})") from None
         return _token(response, began)
+
+
+def prompt_hash(system_prompt: str) -> str:
+    """The SHA-256 digest by which a gateway knows a system prompt: of its UTF-8 text, to the letter."""
+    return sha256(system_prompt.encode()).hexdigest()
 
 
 def _token(response: httpx.Response, began: float) -> _Token:

@@ -8,7 +8,7 @@ import httpx2  # what the MCP SDK speaks HTTP with
 from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
-from .auth import CHANNEL, REQUESTER, guard
+from .auth import CHANNEL, PROMPT, REQUESTER, guard
 from .client import Behavry
 
 TIMEOUT = httpx2.Timeout(30.0, read=300.0)  # a server may hold a stream open
@@ -38,6 +38,8 @@ class McpAuth(httpx2.Auth):
             request.headers[REQUESTER] = self._requester_id
         if self._requester_channel:
             request.headers[CHANNEL] = self._requester_channel
+        if self._behavry.system_prompt_hash:
+            request.headers[PROMPT] = self._behavry.system_prompt_hash
         return request
 
 

@@ -1,4 +1,4 @@
-"""This room in the tenant's admin. Every change is a button that calls a service; a secret is shown once, when made."""
+"""Agents, sessions, tokens and servers in the admin. Every change is a button; a secret is shown once, when made."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,7 +11,7 @@ from apps.agents import services
 from apps.agents.models import Agent, EnrolmentToken, McpServer, PersonalAccessToken, Session, SigningKey
 from apps.decision.errors import AppError
 from apps.tenants.roles import Role
-from apps.tenants.sites import ReadOnlyAdmin, tenant_site
+from apps.tenants.sites import ReadOnlyAdmin
 
 
 def _for_each(
@@ -167,11 +167,3 @@ class McpServerAdmin(ButtonsAdmin):
             return "enabled" if enabled else "disabled"
 
         _for_each(self, request, rows, switch)
-
-
-tenant_site.register(Agent, AgentAdmin)
-tenant_site.register(Session, SessionAdmin)
-tenant_site.register(SigningKey, SigningKeyAdmin)
-tenant_site.register(EnrolmentToken, EnrolmentTokenAdmin)
-tenant_site.register(PersonalAccessToken, AccessTokenAdmin)
-tenant_site.register(McpServer, McpServerAdmin)
