@@ -53,7 +53,7 @@ def card(rows: list[Text]) -> dict[tuple[str, str], tuple[int, int]]:
     for fold in range(FOLDS):
         held = [row for row in rows if bucket(row.group) % FOLDS == fold]
         kept = [row for row in rows if bucket(row.group) % FOLDS != fold and not row.source.endswith("wrapped")]
-        scan = InjectionScanner(automaton_for(BUILTIN_RULES), learn(list(examples(iter(kept)))))
+        scan = InjectionScanner((automaton_for(BUILTIN_RULES),), learn(list(examples(iter(kept)))))
         for row in held:
             for source in (row.source, "all"):
                 tried[group(row), source] += 1

@@ -1,7 +1,7 @@
 """Rules and scorer together: what one text came to."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -27,25 +27,6 @@ _BASE = {Severity.CRITICAL: 0.95, Severity.HIGH: 0.8, Severity.MEDIUM: 0.35, Sev
 _HIDING = frozenset(("tags", "selectors", "bidi", "base64", "hex", "codes", "rot13", "letters"))
 
 
-class InjectionScanner:
-    """Text in, report out. Holds no state between texts; threads may share it."""
-
-    def __init__(self, automaton: Automaton, scorer: Scorer) -> None:
-        self._automaton = automaton
-        self._scorer = scorer
-
-    def __call__(self, text: str) -> Report:
-        found: list[Injection] = []
-        for view in views(text):
-            for rule, place, severity in self._automaton.find(view):
-                found.extend(_injections(view, rule, place, severity))
-            found.extend(_hidden(view))
-            if not _READINGS.intersection(view.via.split("+")):
-                found.extend(_requests(view, self._scorer))
-        findings = tuple(_settled(found))
-        return Report(findings, _score(findings), strongest(findings))
-
-
 @dataclass(frozen=True, slots=True)
 class RuleSetting:
     """What a tenant changed about a built-in rule; None leaves it as it is."""
@@ -54,14 +35,59 @@ class RuleSetting:
     enabled: bool | None = None
 
 
+_AS_IT_IS = RuleSetting()
+
+
+class InjectionScanner:
+    """Text in, report out. Holds no state between texts; threads may share it."""
+
+    def __init__(
+        self,
+        automata: Sequence[Automaton],
+        scorer: Scorer,
+        changed: Mapping[str, RuleSetting] = MappingProxyType({}),
+    ) -> None:
+        self._automata = automata
+        self._scorer = scorer
+        self._changed = changed
+        self._statistical = changed.get(STATISTICAL, _AS_IT_IS)
+
+    def __call__(self, text: str) -> Report:
+        found: list[Injection] = []
+        for view in views(text):
+            for rule, place, severity in self._matches(view):
+                found.extend(_injections(view, rule, place, severity))
+            found.extend(_hidden(view))
+            if self._statistical.enabled is not False and not _READINGS.intersection(view.via.split("+")):
+                found.extend(_requests(view, self._scorer, self._statistical.severity or Severity.HIGH))
+        findings = tuple(_settled(found))
+        return Report(findings, _score(findings), strongest(findings))
+
+    def _matches(self, view: View) -> Iterator[tuple[Rule, Place, Severity]]:
+        for automaton in self._automata:
+            if not self._changed:
+                yield from automaton.find(view)
+                continue
+            for rule, place, severity in automaton.find(view):
+                setting = self._changed.get(rule.name, _AS_IT_IS)
+                if setting.enabled is False:
+                    continue
+                weighed = rule.check(place, setting.severity) if setting.severity else severity
+                if weighed is not None:
+                    yield rule, place, weighed
+
+
 def build_injection_scanner(
     tenant_rules: Iterable[CustomRule] = (), changed: Mapping[str, RuleSetting] = MappingProxyType({})
 ) -> InjectionScanner:
     """The scanner of one rulebook: built-in rules, and a tenant's own, which were checked when saved, on top."""
-    return InjectionScanner(automaton_for(BUILTIN_RULES + tuple(own.rule() for own in tenant_rules)), shipped())
+    own = tuple(rule.rule() for rule in tenant_rules)
+    # The built-in ones take seconds to compile, a tenant's a moment: they have an automaton each.
+    automata = (automaton_for(BUILTIN_RULES), automaton_for(own)) if own else (automaton_for(BUILTIN_RULES),)
+    return InjectionScanner(automata, shipped(), changed)
 
 
-def _requests(view: View, scorer: Scorer) -> Iterator[Injection]:
+def _requests(view: View, scorer: Scorer, most: Severity) -> Iterator[Injection]:
     """Sentences that read like requests to an agent. By itself this is never more than high."""
     candidates = list(sentences(view))
     # A manual is full of orders, and each of them is one more chance to be wrong.
@@ -73,6 +99,7 @@ def _requests(view: View, scorer: Scorer) -> Iterator[Injection]:
         place = Place(view.text, sentence.start, sentence.start + len(sentence.text))
         quoted = talked_about(place)
         severity = Severity.HIGH if chance >= LIKELY and not quoted else Severity.MEDIUM
+        severity = min(severity, most, key=RANK.__getitem__)
         start, end = view.back(place.start, place.end)
         kind = InjectionClass.ENCODED_PAYLOAD if view.via else InjectionClass.IMPERATIVE_COMMAND
         words = scorer.words(sentence) if severity is Severity.HIGH else ()
