@@ -13,7 +13,7 @@ from redis.exceptions import LockError
 
 from apps.audit import readers as log
 from apps.exceptions import readers, sending
-from apps.exceptions.services import deliveries, fleet, resolutions
+from apps.exceptions.services import deliveries, fleet, resolutions, withheld_flags
 from apps.tenants.context import tenant_key
 from apps.tenants.redis import redis_client
 from apps.tenants.services import config_of
@@ -26,10 +26,12 @@ KEPT: Final = timedelta(days=30)
 
 @tenant_task(name="exceptions.expire_escalations", time_limit=60)
 def expire_escalations(schema: str) -> int:
-    """Returns how many ran out of time."""
+    """Returns how many ran out of time. Sets again what gateways are told of results that are kept, should Redis have
+    lost it."""
     total = 0
     while count := resolutions.expire_overdue():
         total += count
+    withheld_flags.flag_all()
     return total
 
 

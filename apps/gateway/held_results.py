@@ -19,7 +19,7 @@ from apps.exceptions.services.escalations import Held
 from apps.exceptions.services.withheld import Withheld
 from apps.exceptions.services.withheld_flags import unflag
 from apps.exceptions.services.withheld_words import shown_result
-from apps.gateway import calls, held_words
+from apps.gateway import calls, held_words, methods
 from apps.gateway.approval import Course, exact_hash
 from apps.gateway.context import Request
 from apps.gateway.io import Io
@@ -31,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 STAGE: Final = "inbound"
 POLICY: Final = "inbound.withheld"
-# Whose answers are data that a server fetched, and which an agent asks for again by the identical request.
-HELD_METHODS: Final = frozenset({"tools/call", "resources/read", "prompts/get", "tasks/result", "tasks/get"})
 
 
 class ResultKept(Exception):  # noqa: N818 - a business word
@@ -79,7 +77,7 @@ class HeldResults:
         Raises Conflict when another call took the result meanwhile, Outdated when the rules have moved.
         """
         request, schema = case.request, case.request.schema
-        if case.message.method not in HELD_METHODS or not (request.withheld or course.result or course.state):
+        if case.method.withheld is not methods.Withheld.HOLD or not (request.withheld or course.result or course.state):
             return None
         binding = _binding(request, case.message, case.call.input_hash, case.call.tool)
         known = course.result

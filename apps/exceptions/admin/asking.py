@@ -21,10 +21,12 @@ def ask(
     question: str,
     label: str = "Note",
     facts: Callable[[Any], Sequence[tuple[str, object]]] = lambda row: (),
+    choices: Sequence[tuple[str, str]] = (),
 ) -> HttpResponse | None:
     """`act(row, actor, note)` runs for each row once the page was sent. Rows that want another note are asked again.
 
-    `facts(row)` is what the page shows of each, so that nobody decides by a title.
+    `facts(row)` is what the page shows of each, so that nobody decides by a title. One of the `choices`, pairs of
+    value and words, is sent as `choice`.
     """
     note, left = request.POST.get("note", ""), list(rows)
     errors: list[str] = []
@@ -40,6 +42,8 @@ def ask(
         "label": label,
         "note": note,
         "errors": errors,
+        "choices": choices,
+        "choice": request.POST.get("choice", ""),
         "rows": left,
         "shown": [(row, facts(row)) for row in left],
         "action": request.POST.get("action", ""),

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString
 from apps.decision.types import JSON
 from apps.exceptions.admin.asking import actor, ask
 from apps.exceptions.admin.filters import ServerFilter
+from apps.exceptions.admin.results import chosen_source, findings_table, result_table, source_choices, source_facts
 from apps.exceptions.models import Escalation, EscalationSetting, Resolution
 from apps.exceptions.services import escalation_settings, resolutions
 from apps.tenants.roles import Role
@@ -27,6 +28,7 @@ BUTTONS: Final[Mapping[str, str]] = {
     Resolution.ALLOW_SANITIZED: "Allow sanitized…",
     Resolution.ALLOW_ORIGINAL: "Allow original…",
     Resolution.BLOCK: "Block…",
+    Resolution.BLOCK_SOURCE: "Block and add a source rule…",
 }
 
 _PERSON: Final = "Seconds that a person has to decide, where the agent's risk tier is {}: 30 to 604800 (7 days). {}"
@@ -45,15 +47,20 @@ class EscalationAdmin(ReadOnlyAdmin):
     list_filter = ("status", "subject", "risk_tier", ("mcp_server", ServerFilter))
     search_fields = ("id", "agent_id", "agent_name", "tool_name", "requester_id", "policy_id")
     list_select_related = False
-    actions = ("approve", "deny", "allow_sanitized", "allow_original", "block")
+    actions = ("approve", "deny", "allow_sanitized", "allow_original", "block", "block_source")
     fieldsets: ClassVar[Any] = (
         (None, {"fields": ("now", "left", "subject", "reason", "policy_id", "risk_tier", "created_at", "expires_at")}),
         ("Who", {"fields": ("agent_name", "agent_id", "session_id", "requester_id", "requester_channel")}),
         ("What", {"fields": ("server", "method", "tool_name", "action", "resource", "its_arguments")}),
         ("Why", {"fields": ("its_findings", "its_verdicts")}),
+        ("Result", {"fields": ("its_result", "its_source")}),
         ("Answer", {"fields": ("resolution", "resolved_by", "resolved_at", "note", "usable_until", "used_at")}),
         ("Evidence", {"fields": ("event_id", "used_event_id", "input_hash", "tool_digest", "rulebook_version")}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        of_call = obj is None or obj.subject == Escalation.Subject.CALL
+        return [one for one in super().get_fieldsets(request, obj) if not (of_call and one[0] == "Result")]
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
         return self._holds(request, Role.ANALYST)
@@ -61,7 +68,7 @@ class EscalationAdmin(ReadOnlyAdmin):
     def change_view(self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None) -> Any:
         row = self.get_object(request, object_id)
         waits = row is not None and row.seconds_left(timezone.now()) is not None and self.has_answer_permission(request)
-        fitting = resolutions.FITTING[Escalation.Subject(row.subject)] if row is not None and waits else frozenset()
+        fitting = resolutions.answers_to(row) if row is not None and waits else frozenset()
         answers = [(name, label) for name, label in BUTTONS.items() if name in fitting]
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), "answers": answers})
 
@@ -96,7 +103,15 @@ class EscalationAdmin(ReadOnlyAdmin):
 
     @admin.display(description="findings, masked")
     def its_findings(self, row: Escalation) -> SafeString:
-        return _pretty(row.findings)
+        return findings_table(row) if row.subject == Escalation.Subject.INBOUND else _pretty(row.findings)
+
+    @admin.display(description="what came back")
+    def its_result(self, row: Escalation) -> SafeString | str:
+        return result_table(row)
+
+    @admin.display(description="source")
+    def its_source(self, row: Escalation) -> SafeString:
+        return source_facts(row)
 
     @admin.display(description="rules that want a person")
     def its_verdicts(self, row: Escalation) -> SafeString:
@@ -112,27 +127,49 @@ class EscalationAdmin(ReadOnlyAdmin):
 
     @admin.action(description=BUTTONS[Resolution.ALLOW_SANITIZED], permissions=["answer"])
     def allow_sanitized(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
-        return self._answer(request, rows, Resolution.ALLOW_SANITIZED, "The agent gets these results, sanitized.")
+        return self._answer(
+            request,
+            rows,
+            Resolution.ALLOW_SANITIZED,
+            "The agent gets these results without the orders in them, once each.",
+        )
 
     @admin.action(description=BUTTONS[Resolution.ALLOW_ORIGINAL], permissions=["answer"])
     def allow_original(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
-        return self._answer(request, rows, Resolution.ALLOW_ORIGINAL, "The agent gets these results as they came.")
+        question = "The agent gets these results as they came, with the orders in them. Say why: a note is needed."
+        return self._answer(request, rows, Resolution.ALLOW_ORIGINAL, question)
 
     @admin.action(description=BUTTONS[Resolution.BLOCK], permissions=["answer"])
     def block(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
         return self._answer(request, rows, Resolution.BLOCK, "The agent never sees these results.")
 
+    @admin.action(description=BUTTONS[Resolution.BLOCK_SOURCE], permissions=["answer"])
+    def block_source(self, request: HttpRequest, rows: QuerySet[Escalation]) -> HttpResponse | None:
+        question = "The agent never sees these results, and from now on nobody gets anything of the source you choose."
+        return self._answer(request, rows, Resolution.BLOCK_SOURCE, question, source_choices(list(rows)))
+
     def _answer(
-        self, request: HttpRequest, rows: QuerySet[Escalation], resolution: Resolution, question: str
+        self,
+        request: HttpRequest,
+        rows: QuerySet[Escalation],
+        resolution: Resolution,
+        question: str,
+        choices: Sequence[tuple[str, str]] = (),
     ) -> HttpResponse | None:
+        source = chosen_source(request.POST.get("choice", "")) if choices else None
+
         def resolve(row: Escalation, who: str, note: str) -> Model:
-            return resolutions.resolve(row.pk, resolution=resolution, actor=who, note=note)
+            return resolutions.resolve(row.pk, resolution=resolution, actor=who, note=note, source=source)
 
         title = BUTTONS[resolution].rstrip("…")
-        return ask(self, request, rows, resolve, title=title, question=question, facts=self._facts)
+        return ask(self, request, rows, resolve, title=title, question=question, facts=self._facts, choices=choices)
 
     def _facts(self, row: Escalation) -> Sequence[tuple[str, object]]:
         requester = f"{row.requester_id} over {row.requester_channel}" if row.requester_id else "not named"
+        more: list[tuple[str, object]] = []
+        if row.subject == Escalation.Subject.INBOUND:
+            more = [("Result", self.its_result(row)), ("Findings", self.its_findings(row))]
+            more.append(("Source", self.its_source(row)))
         return (
             ("Status", self.now(row)),
             ("Time left", self.left(row) or "none"),
@@ -143,6 +180,7 @@ class EscalationAdmin(ReadOnlyAdmin):
             ("Resource", row.resource or "–"),
             ("Arguments, masked", self.its_arguments(row)),
             ("Rules that want a person", _rules(row)),
+            *more,
         )
 
 

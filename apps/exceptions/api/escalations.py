@@ -15,8 +15,9 @@ from rest_framework.views import APIView
 
 from apps.agents.api.strict import StrictMixin, text_of
 from apps.decision.errors import BadInput, NotFound
+from apps.decision.types import JSON
 from apps.exceptions.models import Escalation, EscalationSetting, EscalationStatus, Resolution
-from apps.exceptions.services import escalation_settings, resolutions
+from apps.exceptions.services import escalation_settings, resolutions, withheld
 from apps.tenants.api import KeysetPage
 from apps.tenants.roles import Role, actor_of, at_least
 
@@ -39,9 +40,9 @@ class EscalationSerializer(serializers.ModelSerializer[Escalation]):
         fields = (
             "id", "subject", "status", "seconds_left", "event_id", "agent_id", "agent_name", "session_id",
             "requester_id", "requester_channel", "mcp_server", "method", "tool_name", "action", "resource", "arguments",
-            "findings", "verdicts", "policy_id", "reason", "risk_tier", "input_hash", "tool_digest", "rulebook_version",
-            "created_at", "expires_at", "resolution", "resolved_by", "resolved_at", "note", "usable_until", "used_at",
-            "used_event_id",
+            "findings", "inbound", "verdicts", "policy_id", "reason", "risk_tier", "input_hash", "tool_digest",
+            "rulebook_version", "created_at", "expires_at", "resolution", "resolved_by", "resolved_at", "note",
+            "usable_until", "used_at", "used_event_id",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -53,14 +54,52 @@ class EscalationSerializer(serializers.ModelSerializer[Escalation]):
         return row.seconds_left(timezone.now())
 
 
+class PassageSerializer(serializers.Serializer[Any]):
+    path = serializers.CharField()
+    original = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField()),
+        help_text="Pieces of [kind, name, text]; the kind is text, injection, secret or gap.",
+    )
+    sanitised = serializers.CharField()
+
+
+class ShownResultSerializer(serializers.Serializer[Any]):
+    """What a person is shown of a withheld result. No secrets; `original` and `sanitised` are cut where long."""
+
+    searched = serializers.BooleanField(help_text="False: it could not be searched for secrets, so nothing is shown.")
+    passages = PassageSerializer(many=True)
+    original = serializers.JSONField(allow_null=True)
+    sanitised = serializers.JSONField(allow_null=True)
+
+
+class OneEscalationSerializer(EscalationSerializer):
+    result = serializers.SerializerMethodField(help_text="Of subject `inbound`, as long as the result is kept.")
+
+    class Meta(EscalationSerializer.Meta):
+        fields = (*EscalationSerializer.Meta.fields, "result")  # type: ignore[assignment]
+        read_only_fields = fields  # type: ignore[assignment]
+
+    @extend_schema_field(ShownResultSerializer(allow_null=True))
+    def get_result(self, row: Escalation) -> JSON:
+        return withheld.shown_of(row) if row.subject == Escalation.Subject.INBOUND else None
+
+
 class EscalationPage(serializers.Serializer[Any]):
     results = EscalationSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)
 
 
+class SourceInput(StrictMixin, serializers.Serializer[Any]):
+    """A domain that the result names (`inbound.domains`), or its MCP server."""
+
+    kind = serializers.ChoiceField(choices=[resolutions.DOMAIN, resolutions.SERVER])
+    pattern = serializers.CharField(max_length=253)
+
+
 class ResolutionInput(StrictMixin, serializers.Serializer[Any]):
     resolution = serializers.ChoiceField(choices=Resolution.values)
     note = serializers.CharField(max_length=resolutions.MAX_NOTE, required=False, allow_blank=True, default="")
+    source = SourceInput(required=False, help_text="Goes with `block_source`.")  # type: ignore[assignment]
 
 
 class EscalationSettingSerializer(serializers.ModelSerializer[EscalationSetting]):
@@ -125,12 +164,12 @@ class EscalationsView(APIView):
 class EscalationView(APIView):
     permission_classes = (at_least(Role.VIEWER),)
 
-    @extend_schema(operation_id="escalations_get", responses=EscalationSerializer)
+    @extend_schema(operation_id="escalations_get", responses=OneEscalationSerializer)
     def get(self, request: Request, escalation_id: UUID) -> Response:
         row = Escalation.objects.filter(pk=escalation_id).first()
         if row is None:
             raise NotFound("There is no such escalation.")
-        return Response(EscalationSerializer(row).data)
+        return Response(OneEscalationSerializer(row).data)
 
 
 class ResolveView(APIView):
@@ -140,7 +179,9 @@ class ResolveView(APIView):
     def post(self, request: Request, escalation_id: UUID) -> Response:
         given = ResolutionInput(data=request.data)
         given.is_valid(raise_exception=True)
-        row = resolutions.resolve(escalation_id, actor=actor_of(request), **given.validated_data)
+        said = dict(given.validated_data)
+        source = resolutions.Source(**said.pop("source")) if "source" in said else None
+        row = resolutions.resolve(escalation_id, actor=actor_of(request), source=source, **said)
         return Response(EscalationSerializer(row).data)
 
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Least
 from django.utils import timezone
 
@@ -20,7 +20,7 @@ from apps.audit.services import Position
 from apps.decision.errors import Conflict, Outdated
 from apps.decision.events import Entry, EventKind
 from apps.decision.types import JSON, Call, Decision, Effect, Facts
-from apps.exceptions.models import BreakGlass, Escalation, EscalationStatus, KillSwitch
+from apps.exceptions.models import BreakGlass, Escalation, EscalationStatus, KillSwitch, WithheldResult
 from apps.exceptions.services import hooks
 from apps.exceptions.services.arguments import line, shown, shown_findings
 from apps.exceptions.services.escalation_settings import seconds_for, setting
@@ -137,12 +137,14 @@ def deny_pending(*, actor: str, reason: str) -> int:
     for row in waiting:
         row.status, row.resolution = EscalationStatus.DENIED, "block" if row.subject == "inbound" else "deny"
         row.resolved_by, row.resolved_at, row.note = actor, now, line(reason, 2000)
-        row.expires_at = min(row.expires_at, now)  # a stop is no judgement of the call: it may be asked again
+        if row.subject == "call":  # a stop is no judgement of it: it may be asked again; but a call that was carried
+            row.expires_at = min(row.expires_at, now)  # out, and lost its result, is not to be repeated so soon
     lapsed = [row for row in rows if row.status == EscalationStatus.APPROVED]
     for row in lapsed:
         row.status = EscalationStatus.EXPIRED
     _store_denials(waiting)
     Escalation.objects.filter(pk__in=[row.pk for row in lapsed]).update(status=EscalationStatus.EXPIRED)
+    forget_results(rows)
     hooks.enqueue("escalation.resolved", *_messages_by_agent(waiting))
     hooks.enqueue("escalation.expired", *_messages_by_agent(lapsed))
     _record_by_agent(EventKind.ESCALATION_RESOLVED, waiting, actor, resolution="deny", reason=reason)
@@ -156,9 +158,17 @@ def lapse(rows: Sequence[Escalation]) -> None:
     for row in rows:
         row.status = EscalationStatus.EXPIRED
         row.save(update_fields=["status"])
+    forget_results(rows)
     hooks.enqueue("escalation.expired", *map(message, rows))
     for row in rows:
         record(EventKind.ESCALATION_EXPIRED, row, actor="system", was=were[row.id])
+
+
+def forget_results(rows: Sequence[Escalation]) -> None:
+    """Nobody gets what was withheld any more. In the caller's transaction."""
+    results = [row.pk for row in rows if row.subject == Escalation.Subject.INBOUND]
+    if results:
+        WithheldResult.objects.filter(escalation_id__in=results).delete()
 
 
 def _open_one(binding: str, now: datetime) -> Escalation | None:
@@ -238,7 +248,7 @@ def _store_denials(rows: Sequence[Escalation]) -> None:
             resolved_by=one.resolved_by,
             resolved_at=one.resolved_at,
             note=one.note,
-            expires_at=Least("expires_at", one.resolved_at),
+            expires_at=F("expires_at") if one.subject == "inbound" else Least("expires_at", one.resolved_at),
         )
 
 

@@ -1,5 +1,6 @@
 """What people say to an escalation, once; and what becomes of those to which nobody said anything."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -11,25 +12,48 @@ from django.utils import timezone
 from apps.decision.chain import clean
 from apps.decision.errors import BadInput, Conflict, NotFound
 from apps.decision.events import EventKind
+from apps.decision.types import JSON
 from apps.exceptions.models import Escalation, EscalationStatus, Resolution
 from apps.exceptions.services import hooks, watch
+from apps.exceptions.services.arguments import line
 from apps.exceptions.services.escalation_settings import setting
 from apps.exceptions.services.escalation_words import message, record
-from apps.exceptions.services.escalations import lapse
+from apps.exceptions.services.escalations import forget_results, lapse
+from apps.exceptions.services.withheld_flags import flag_after_commit
+from apps.policies.services import source_rules
 
 ALLOWING: Final = frozenset({Resolution.APPROVE, Resolution.ALLOW_SANITIZED, Resolution.ALLOW_ORIGINAL})
 WATCHED: Final = ALLOWING - {Resolution.ALLOW_SANITIZED}  # what would teach a baseline to trust the agent
 FITTING: Final = {
     Escalation.Subject.CALL: frozenset({Resolution.APPROVE, Resolution.DENY}),
-    Escalation.Subject.INBOUND: frozenset({Resolution.ALLOW_SANITIZED, Resolution.ALLOW_ORIGINAL, Resolution.BLOCK}),
+    Escalation.Subject.INBOUND: frozenset(
+        {Resolution.ALLOW_SANITIZED, Resolution.ALLOW_ORIGINAL, Resolution.BLOCK, Resolution.BLOCK_SOURCE}
+    ),
 }
 WITHOUT_NOTE: Final = frozenset({"low", "medium"})  # every other tier, unknown ones included, needs a reason
 MAX_NOTE: Final = 2000
+DOMAIN, SERVER = "domain", "server"
+UNREADABLE: Final = frozenset(
+    {"?", "…"}
+)  # among a result's domains: an address nobody can read, and that there are more
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a result came from, as a source rule names it: a domain it named, or the MCP server itself."""
+
+    kind: str
+    pattern: str
 
 
 @transaction.atomic
-def resolve(escalation_id: UUID, *, resolution: str, actor: str, note: str = "") -> Escalation:
-    """One person's word settles it; whoever comes later is told by Conflict `already_resolved` who said what."""
+def resolve(
+    escalation_id: UUID, *, resolution: str, actor: str, note: str = "", source: Source | None = None
+) -> Escalation:
+    """One person's word settles it; whoever comes later is told by Conflict `already_resolved` who said what.
+
+    `source` goes with `block_source`: from then on nothing of it is delivered.
+    """
     row = Escalation.objects.select_for_update().filter(pk=escalation_id).first()
     if row is None:
         raise NotFound("There is no such escalation.")
@@ -40,16 +64,26 @@ def resolve(escalation_id: UUID, *, resolution: str, actor: str, note: str = "")
         raise Conflict("The time to resolve this is over.", code="escalation_expired")
     note = clean(note.strip())
     _check(row, resolution, note)
+    _check_source(row, resolution, source)
     row.resolution, row.resolved_by, row.resolved_at, row.note = Resolution(resolution), actor, now, note
     if row.resolution in ALLOWING:
         row.status, row.usable_until = EscalationStatus.APPROVED, now + timedelta(seconds=setting().use_seconds)
     else:
         row.status = EscalationStatus.DENIED
     row.save(update_fields=["status", "resolution", "resolved_by", "resolved_at", "note", "usable_until"])
+    if row.usable_until is not None and row.subject == Escalation.Subject.INBOUND:
+        flag_after_commit(row.agent_id, row.usable_until)
+    if row.status == EscalationStatus.DENIED:
+        forget_results([row])
     hooks.enqueue("escalation.resolved", message(row))
     if row.resolution in WATCHED:
         watch.approved(row.agent_id, actor)
-    record(EventKind.ESCALATION_RESOLVED, row, actor=actor, resolution=resolution, note=note)
+    said: dict[str, JSON] = {"resolution": resolution, "note": note}
+    if source is not None:
+        said["source"] = {"kind": source.kind, "pattern": source.pattern}
+        why = f"Escalation {row.id}" + (f": {note}" if note else "")
+        source_rules.block(kind=source.kind, pattern=source.pattern, actor=actor, note=line(why, MAX_NOTE))
+    record(EventKind.ESCALATION_RESOLVED, row, actor=actor, **said)
     return row
 
 
@@ -80,3 +114,38 @@ def _check(row: Escalation, resolution: str, note: str) -> None:
     if resolution in ALLOWING and row.risk_tier not in WITHOUT_NOTE and not note:
         why = f"Say why, since the agent's risk tier is {row.risk_tier}."
         raise BadInput("This needs a note.", fields={"note": why})
+    if resolution == Resolution.ALLOW_ORIGINAL:
+        if not note:
+            raise BadInput("This needs a note.", fields={"note": "Say why the agent may read the orders in it."})
+        if not row.inbound.get("original_kept"):
+            why = (
+                "Only its sanitised version was kept: the original is too large, or could not be searched for secrets."
+            )
+            raise BadInput("The original of this result is not there.", fields={"resolution": why})
+
+
+def answers_to(row: Escalation) -> frozenset[Resolution]:
+    """What a person can say to it."""
+    fitting = FITTING[Escalation.Subject(row.subject)]
+    return fitting if row.inbound.get("original_kept") else fitting - {Resolution.ALLOW_ORIGINAL}
+
+
+def sources_of(row: Escalation) -> tuple[Source, ...]:
+    """What `block_source` can name."""
+    if row.subject != Escalation.Subject.INBOUND:
+        return ()
+    named = [str(one) for one in row.inbound.get("domains", ())]
+    domains = tuple(Source(DOMAIN, one) for one in named if one not in UNREADABLE)
+    return (*domains, Source(SERVER, row.mcp_server))
+
+
+def _check_source(row: Escalation, resolution: str, source: Source | None) -> None:
+    if resolution != Resolution.BLOCK_SOURCE:
+        if source is not None:
+            raise BadInput("This answer blocks no source.", fields={"source": "Goes with block_source only."})
+        return
+    if source is None:
+        raise BadInput("Which source is to be blocked?", fields={"source": "Name a domain or the server."})
+    if source not in sources_of(row):
+        why = "Name a domain that the result names, or its MCP server."
+        raise BadInput("This result is not from there.", fields={"source": why})

@@ -4,7 +4,7 @@ The call has been carried out already. So a result is bound to the call and not 
 same call gets what became of it and is not carried out again. Every function acts on the tenant the caller stands in.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -143,11 +143,6 @@ def release(escalation_id: str, binding: str, entry: Entry) -> JSON:
     audit.append(released)
     sure(entry)
     return orjson.loads(written)
-
-
-def forget_results(ids: Sequence[UUID]) -> None:
-    """Nobody gets these any more. In the caller's transaction."""
-    WithheldResult.objects.filter(escalation_id__in=ids).delete()
 
 
 def shown_of(row: Escalation) -> dict[str, JSON] | None:

@@ -95,7 +95,7 @@ def test_it_answers_many_and_asks_again_only_where_a_note_is_missing(acme: str, 
 )
 def test_it_knows_which_answers_fit(acme: str, admin_of: Admin, subject: str, action: str, status: str) -> None:
     held = hold(acme)
-    change(acme, held, subject=subject)
+    change(acme, held, subject=subject, inbound={"original_kept": True})
     client = admin_of(acme)
     page = client.get(f"{BASE}/escalation/{held.id}/change/").content.decode()
     assert (f'value="{action}"' in page) == (status != "pending")

@@ -102,8 +102,8 @@ def test_it_takes_only_an_answer_that_fits_what_was_asked(acme: str) -> None:
 @pytest.mark.parametrize("resolution", ["allow_sanitized", "allow_original"])
 def test_it_lets_pass_what_a_server_sent_back(acme: str, resolution: str) -> None:
     held = hold(acme)
-    change(acme, held, subject="inbound")
-    row = resolve(acme, held, resolution)
+    change(acme, held, subject="inbound", inbound={"original_kept": True})
+    row = resolve(acme, held, resolution, note="read it")
     assert (row.status, row.resolution, row.usable_until is None) == ("approved", resolution, False)
 
 
