@@ -11,7 +11,7 @@ from typing import Final
 
 from apps.decision import exceptions
 from apps.decision.outbound import sources_named
-from apps.decision.screens import blast_radius, dlp, identity, killswitch, pin, server
+from apps.decision.screens import blast_radius, dlp, fragments, identity, killswitch, pin, server
 from apps.decision.types import (
     JSON,
     BlastRadius,
@@ -33,6 +33,7 @@ SCREENS: Final[tuple[Screen, ...]] = (
     server.screen,
     pin.screen,
     dlp.screen,
+    fragments.screen,
     blast_radius.screen,
 )
 

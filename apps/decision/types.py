@@ -3,7 +3,7 @@
 Everything here is frozen and slotted, so that a rulebook or a decision can be shared by many calls at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,6 +58,23 @@ class PinStatus(StrEnum):
     APPROVED = "approved"
     QUARANTINED = "quarantined"
     REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A short text of a call that may be a part of a secret, and what it looks like (`pieces.py`)."""
+
+    field: str  # without what numbers it
+    text: str = field(repr=False)
+    tight: str = field(repr=False)  # without labels, wrappers and white space
+    spaced: str = field(repr=False)
+    letters: str = field(repr=False)  # letters and digits alone, in lower case
+    odd: bool  # looks like nothing that is written or counted
+    prose: bool  # a sentence, which is no piece though one may begin at its end
+    starts: tuple[tuple[str, int], ...] = ()  # patterns whose secrets may begin here, and where
+
+
+Pieces: TypeAlias = tuple[Piece, ...]
 
 
 class Action(StrEnum):
@@ -159,6 +176,7 @@ class Call:
     input_hash: str  # SHA-256 hex over the canonical arguments
     reach: "Reach" = field(default_factory=lambda: NO_REACH)
     instruction_hash: str = ""  # SHA-256 hex over server, method, tool and input_hash: the same order, whoever gives it
+    pieces: Pieces = ()  # what of it may be a part of a credential
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,9 +256,33 @@ class InboundScreen(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Completed:
+    """A credential that the present call makes whole: its pattern, and how large the window was it was found in."""
+
+    pattern: str
+    calls: int
+    characters: int
+
+
+class Reassembly(Protocol):
+    """Puts together what an agent sends in pieces. Pure; raises nothing."""
+
+    def begun(self, value: JSON) -> bool: ...
+
+    def pieces(self, value: JSON) -> Pieces: ...
+
+    def opens(self, pieces: Pieces) -> bool: ...
+
+    def completed(self, earlier: Sequence[Pieces], present: Pieces) -> tuple[Completed, ...]: ...
+
+
+@dataclass(frozen=True, slots=True)
 class Pin:
-    """What a person, or the first sight of it, made of something a server lists. `digest` is of what is approved, "" when
-    nothing of it ever was; `candidate` of what the server said last, where that is something else."""
+    """What a person, or the first sight of it, made of something a server lists.
+
+    `digest` is of what is approved, "" where nothing of it ever was; `candidate` of what the server said last, where
+    that is something else.
+    """
 
     digest: str
     status: PinStatus
@@ -381,6 +423,7 @@ class Rulebook:
     screen_inbound: InboundScreen  # for what servers send
     payload_mode: PayloadMode
     authorize_async: AsyncAuthorizer | None = None
+    fragments: Reassembly | None = None  # None: nothing is put together
     rules: str = ""  # digest of what judges (policies, DLP, blast radius), without who is judged
     human: Human = field(default_factory=Human)
     blast_radius: BlastRadius = field(default_factory=BlastRadius)
@@ -406,4 +449,4 @@ class Facts:
     distinct_requesters: int = 0  # whom this agent served within the last 15 minutes, this one included
     now: datetime | None = None  # timezone-aware
     context: Mapping[str, JSON] = field(default_factory=lambda: MappingProxyType({}))  # what the protocol adds
-    earlier: tuple[Mapping[str, str], ...] = ()  # what this agent's last calls carried, by field; the oldest first
+    earlier: tuple[Pieces, ...] = ()  # what this agent's last calls carried; the oldest first
