@@ -5,6 +5,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.agents import services
@@ -282,7 +283,7 @@ def test_the_doors_list_approve_and_reject(acme: str, server: McpServer, api: Ap
     review = {"digest": changed["seen"], "note": "agreed"}
     assert viewer.post(f"{base}/{changed['id']}/approve", review, format="json").status_code == 403
     stale = author.post(f"{base}/{changed['id']}/approve", {"digest": "0" * 64}, format="json")
-    assert (stale.status_code, stale.json()["code"]) == (409, "pin_moved")
+    assert (stale.status_code, stale.json()["type"]) == (409, "urn:behavry:error:pin_moved")
     assert author.post(f"{base}/{changed['id']}/approve", {"digest": "x"}, format="json").status_code == 400
     assert author.post(f"{base}/{changed['id']}/approve", review, format="json").json()["status"] == "approved"
     rejected = author.post(f"{base}/{changed['id']}/reject", review, format="json").json()
@@ -296,14 +297,13 @@ def test_the_doors_list_approve_and_reject(acme: str, server: McpServer, api: Ap
 
 
 def test_the_admin_shows_the_difference_and_decides_by_what_it_showed(
-    acme: str, server: McpServer, api: Api, person: Person
+    acme: str, server: McpServer, admin_of: Callable[[str], Client], person: Person
 ) -> None:
     with in_tenant(acme):
         see(make_tool())
         see(make_tool(description="Sends <b>mail</b> to all"))
         pin = ServerPin.objects.get()
-    client = api(acme)
-    client.force_login(person(acme, "policy_author"))
+    client = admin_of(acme)
     page = client.get(f"/admin/agents/serverpin/{pin.pk}/change/").content.decode()
     assert "&lt;b&gt;mail" in page and "<b>mail" not in page
     assert "<del>" in page and "Approve…" in page
@@ -321,7 +321,8 @@ def test_the_admin_shows_the_difference_and_decides_by_what_it_showed(
     client.post("/admin/agents/serverpin/", {**form, "confirmed": "yes", f"seen_{pin.pk}": now, "note": "fine"})
     with in_tenant(acme):
         assert (status(), ServerPin.objects.get().note) == (APPROVED, "fine")
-    client.force_login(person(acme, "analyst"))
+    with in_tenant(acme):
+        client.force_login(person(acme, "analyst"))
     assert "Approve…" not in client.get(f"/admin/agents/serverpin/{pin.pk}/change/").content.decode()
 
 
