@@ -6,41 +6,20 @@ The only credentials an upstream sees are those the registry holds for it.
 from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
-import aiohttp
-from aiohttp import hdrs
-from aiohttp.abc import AbstractStreamWriter
-from yarl import URL
-
-from apps.decision.errors import Outdated, UpstreamFailed
+from apps.decision.errors import UpstreamFailed
 from apps.decision.types import Server
 from apps.gateway.errors import SessionGone, UpstreamSlow
 from apps.gateway.limits import Limits
 from apps.gateway.messages import ProtocolError, loads
 from apps.gateway.transports.base import Incoming, Reply, Sure
 from apps.gateway.transports.events import EventParser
+from apps.gateway.transports.http_line import Answer, HttpLines, Place, place_of
 
 SESSION_HEADER: Final = "Mcp-Session-Id"
-_ACCEPT_BOTH: Final = "application/json, text/event-stream"
-_SKIP = (hdrs.USER_AGENT, hdrs.ACCEPT_ENCODING)
-_SKIP_TYPE = (hdrs.CONTENT_TYPE,)  # given where there is content
-
-
-class _Body(aiohttp.BytesPayload):
-    """Asks at the last moment. The client holds the headers back to send them with the first bytes of the body, so
-    this comes before anything leaves: after a wait for a connection, and on one from the pool alike."""
-
-    def __init__(self, body: bytes, sure: Sure) -> None:
-        super().__init__(body)
-        self._sure = sure
-        self.outdated: Outdated | None = None
-
-    async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
-        try:
-            self._sure()
-        except Outdated as error:  # arrives at the caller as a broken connection, which is then closed
-            self.outdated = error
-            raise
-        await super().write_with_length(writer, content_length)
+_POSTED: Final = {"Content-Type": "application/json", "Accept": "application/json, text/event-stream"}
+_LISTENED: Final = {"Accept": "text/event-stream"}
+_ENDED: Final = {"Accept": "*/*"}
+_PLACES: Final = 1_000
 
 
 class HttpTransport:
@@ -48,91 +27,72 @@ class HttpTransport:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._client: aiohttp.ClientSession | None = None
-        self._urls: dict[str, URL] = {}
+        self._lines: HttpLines | None = None
+        self._places: dict[str, Place] = {}
 
     async def open(self) -> None:
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=30.0, ttl_dns_cache=30)
-        timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=self._limits.connect_seconds, sock_read=self._limits.call_seconds
-        )
-        self._client = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=timeout,
-            trust_env=False,
-            auto_decompress=False,
-            skip_auto_headers=_SKIP,
-        )
+        self._lines = HttpLines(self._limits.connect_seconds, self._limits.call_seconds)
 
     async def close(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        if self._lines is not None:
+            await self._lines.close()
+            self._lines = None
 
     async def post(self, server: Server, body: bytes, headers: Mapping[str, str], sure: Sure) -> Reply:
         """Send one message. Raises UpstreamFailed (unreachable, broken), UpstreamSlow, SessionGone, and Outdated from
         `sure` before anything was sent."""
-        sent = {**server.headers, "Content-Type": "application/json", "Accept": _ACCEPT_BOTH, **headers}
-        response = await self._request("POST", server, sent, _Body(body, sure))
-        try:
-            return await self._read(response, SESSION_HEADER in headers)
-        except BaseException:
-            response.close()
-            raise
+        answer = await self._ask("POST", server, _POSTED, headers, body, sure)
+        return await self._read(answer, SESSION_HEADER in headers)
 
     async def listen(self, server: Server, headers: Mapping[str, str], sure: Sure) -> Reply:
         """Open the stream of messages that answer nothing, or resume one. Status 405: the upstream has none."""
-        response = await self._request(
-            "GET", server, {**server.headers, "Accept": "text/event-stream", **headers}, _Body(b"", sure)
-        )
-        try:
-            return await self._read(response, SESSION_HEADER in headers)
-        except BaseException:
-            response.close()
-            raise
+        answer = await self._ask("GET", server, _LISTENED, headers, None, sure)
+        return await self._read(answer, SESSION_HEADER in headers)
 
     async def end(self, server: Server, headers: Mapping[str, str], sure: Sure) -> int:
-        response = await self._request("DELETE", server, {**server.headers, **headers}, _Body(b"", sure))
-        response.release()
-        return response.status
+        answer = await self._ask("DELETE", server, _ENDED, headers, None, sure)
+        answer.close()
+        return answer.status
 
-    async def _request(
-        self, verb: str, server: Server, headers: Mapping[str, str], body: _Body | None = None
-    ) -> aiohttp.ClientResponse:
-        if self._client is None:
+    async def _ask(
+        self,
+        verb: str,
+        server: Server,
+        own: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        sure: Sure,
+    ) -> Answer:
+        if self._lines is None:
             raise UpstreamFailed("The gateway is not running", code="not_running")
         try:
-            return await self._client.request(
-                verb,
-                self._url(server.url),
-                data=body,
-                headers=headers,
-                allow_redirects=False,
-                skip_auto_headers=_SKIP_TYPE,
-            )
+            place = self._place(server.url)
+            request = _request(verb, place, (server.headers, own, headers), body)
+            return await self._lines.ask(verb, place, request, sure)
         except TimeoutError:
             raise UpstreamSlow("The backend did not answer in time") from None
-        except (aiohttp.ClientError, OSError, ValueError):
-            if body is not None and body.outdated is not None:
-                raise body.outdated from None
+        except (OSError, ValueError):
             raise UpstreamFailed("The backend cannot be reached", code="upstream_unreachable") from None
 
-    def _url(self, text: str) -> URL:
-        url = self._urls.get(text)
-        if url is None:
-            if len(self._urls) > 1000:
-                self._urls.clear()
-            url = self._urls[text] = URL(text)
-        return url
+    def _place(self, url: str) -> Place:
+        place = self._places.get(url)
+        if place is None:
+            if len(self._places) >= _PLACES:
+                self._places.clear()
+            place = self._places[url] = place_of(url)
+        return place
 
-    async def _read(self, response: aiohttp.ClientResponse, in_session: bool) -> Reply:
-        status = response.status
-        kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        session = response.headers.get(SESSION_HEADER, "")
+    async def _read(self, answer: Answer, in_session: bool) -> Reply:
+        status = answer.status
+        kind = answer.header(b"content-type").partition(";")[0].strip().lower()
+        session = answer.header(b"mcp-session-id")
         if status == 200 and kind == "text/event-stream":
-            return Reply(stream=self._events(response), session=session, release=_closing(response))
-        body = await self._body(response)
+            return Reply(stream=self._events(answer), session=session, release=_closing(answer))
+        try:
+            body = await self._body(answer)
+        except BaseException:
+            answer.close()
+            raise
         if 200 <= status < 300:
             if not body:
                 return Reply(session=session, status=status)
@@ -141,38 +101,49 @@ class HttpTransport:
             return Reply(message=_message(body), session=session, status=status, size=len(body))
         return _failure(status, kind, body, in_session)
 
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
+    async def _body(self, answer: Answer) -> bytes:
         limit = self._limits.answer_bytes
+        parts: list[bytes] = []
+        size = 0
         try:
-            if response.content_length is not None and response.content_length <= limit:
-                return await response.read()
-            body = bytearray()
-            async for chunk in response.content.iter_any():
-                body += chunk
-                if len(body) > limit:
+            async for chunk in answer.chunks():
+                size += len(chunk)
+                if size > limit:
                     raise UpstreamFailed("The backend's answer is too large", code="upstream_too_large")
-            return bytes(body)
+                parts.append(chunk)
         except TimeoutError:
             raise UpstreamSlow("The backend did not finish its answer in time") from None
-        except (aiohttp.ClientError, OSError):
+        except OSError:
             raise UpstreamFailed("The backend broke off its answer", code="upstream_broke_off") from None
+        return parts[0] if len(parts) == 1 else b"".join(parts)
 
-    async def _events(self, response: aiohttp.ClientResponse) -> AsyncIterator[Incoming]:
+    async def _events(self, answer: Answer) -> AsyncIterator[Incoming]:
         parser = EventParser(self._limits.answer_bytes)
         try:
-            async for chunk in response.content.iter_any():
+            async for chunk in answer.chunks():
                 for event in parser.feed(chunk):
                     message = _message(event.data) if event.data is not None else None
                     yield Incoming(message, event.id, event.retry)
         except TimeoutError:
             raise UpstreamSlow("The backend's stream fell silent") from None
-        except (aiohttp.ClientError, OSError):
+        except OSError:
             raise UpstreamFailed("The backend broke off its stream", code="upstream_broke_off") from None
 
 
-def _closing(response: aiohttp.ClientResponse):  # type: ignore[no-untyped-def]
+def _request(verb: str, place: Place, headers: tuple[Mapping[str, str], ...], body: bytes | None) -> bytes:
+    """The whole request. Raises ValueError where a header would be two."""
+    lines = [f"{name}: {value}" for some in headers for name, value in some.items()]
+    if body is not None:
+        lines.append(f"Content-Length: {len(body)}")
+    text = "\r\n".join([f"{verb} {place.target} HTTP/1.1", f"Host: {place.named}", *lines, "", ""])
+    if text.count("\r") != len(lines) + 3 or text.count("\n") != len(lines) + 3 or "\0" in text:
+        raise ValueError("a header with a line break")
+    return text.encode("utf-8", "surrogateescape") + (body or b"")
+
+
+def _closing(answer: Answer):  # type: ignore[no-untyped-def]
     async def release() -> None:
-        response.close()
+        answer.close()
 
     return release
 
