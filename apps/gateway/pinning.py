@@ -22,7 +22,7 @@ from apps.agents.services import Item
 from apps.decision import pins as canon
 from apps.decision.errors import AppError, Outdated
 from apps.decision.events import EventKind
-from apps.decision.types import JSON, Effect, InboundAction, InboundFinding, Pin, PinStatus, Severity
+from apps.decision.types import JSON, Effect, InboundAction, InboundFinding, Pin, PinStatus, Severity, Tier
 from apps.gateway import entries
 from apps.gateway.asking import Asking
 from apps.gateway.context import Request
@@ -258,7 +258,8 @@ class Pins:
         def judge(definition: JSON) -> tuple[InboundFinding, ...]:
             screened = book.screen_inbound(definition, server, b"")
             if screened.action is InboundAction.WITHHOLD and not screened.findings:
-                return (InboundFinding("", "unreadable", Severity.CRITICAL, "$", 0, 0),)
+                rule = "blocked_source" if screened.tier is Tier.BLOCK else "unreadable"
+                return (InboundFinding("", rule, Severity.CRITICAL, "$", 0, 0),)
             return screened.findings
 
         def observe() -> Pinned:
