@@ -2,10 +2,21 @@
 
 from django.urls import path
 
-from apps.policies.api import blast_radius, changes, comparisons, dlp, policies, rate_limits
+from apps.policies.api import (
+    blast_radius,
+    changes,
+    comparisons,
+    dlp,
+    inbound,
+    inbound_rules,
+    policies,
+    rate_limits,
+    source_rules,
+)
 
 urlpatterns = [
     path("admin/blast-radius", blast_radius.BlastRadiusView.as_view(), name="blast-radius"),
+    path("admin/inbound", inbound.InboundView.as_view(), name="inbound"),
     path("admin/rate-limits", rate_limits.RateLimitsView.as_view(), name="rate-limits"),
     path("policies", policies.PoliciesView.as_view(), name="policies"),
     path("policies/base", policies.BaseRulesView.as_view(), name="policies-base"),
@@ -45,4 +56,11 @@ urlpatterns = [
     path("dlp/patterns", dlp.PatternsView.as_view(), name="dlp-patterns"),
     path("dlp/patterns/<int:pattern_id>", dlp.PatternView.as_view(), name="dlp-pattern"),
     path("dlp/builtin/<str:name>", dlp.BuiltinView.as_view(), name="dlp-builtin"),
+    path("inbound-rules", inbound_rules.InboundRulesView.as_view(), name="inbound-rules"),
+    path("inbound-rules/try", inbound_rules.TryView.as_view(), name="inbound-rules-try"),
+    path("inbound-rules/<int:inbound_rule_id>", inbound_rules.InboundRuleView.as_view(), name="inbound-rule"),
+    path("inbound-rules/builtin/<str:rule_name>", inbound_rules.BuiltinRuleView.as_view(), name="inbound-builtin"),
+    path("source-rules", source_rules.SourceRulesView.as_view(), name="source-rules"),
+    path("source-rules/try", source_rules.SourceTryView.as_view(), name="source-rules-try"),
+    path("source-rules/<uuid:source_rule_id>", source_rules.SourceRuleView.as_view(), name="source-rule"),
 ]

@@ -21,6 +21,7 @@ from apps.exceptions.services import grants, hooks
 from apps.exceptions.tests import asking
 from apps.policies import services as policies
 from apps.policies.models import Comparison, PolicyChangeRequest
+from apps.policies.services import inbound_rules, source_rules
 from apps.policies.tests.examples import policy
 from apps.tenants.context import in_tenant
 from apps.tenants.roles import Role
@@ -42,6 +43,8 @@ def _new_policy() -> dict[str, Any]:
 
 
 _PATTERN = {"name": "house_number", "regex": "house-[0-9]{4}", "severity": "low", "action": "log"}
+_RULE = {"name": "red_door", "kind": "urgency_framing", "regex": "open the red door"}
+_SOURCE = {"pattern": "docs.another.example", "tier": "trusted"}
 _AGENT = UUID("00000000-0000-7000-8000-0000000000aa")  # every tenant has one of this id
 _PIN = UUID("00000000-0000-7000-8000-0000000000ab")  # and so is one of its pins
 _PEEK = {"digest": pins.identify("tool", "peek", {"name": "peek"})}
@@ -168,6 +171,24 @@ DOORS: dict[tuple[str, str], Door] = {
     ("POST", "api/v1/notification-hooks/<uuid:hook_id>/rotate-secret"): Door(Role.ADMIN, {}),
     ("GET", "api/v1/notification-hooks/<uuid:hook_id>/deliveries"): Door(Role.ADMIN),
     ("GET", "api/v1/dlp/builtin/<str:name>"): Door(Role.VIEWER, shared=True),
+    ("GET", "api/v1/admin/inbound"): Door(Role.VIEWER, shared=True),
+    ("PATCH", "api/v1/admin/inbound"): Door(Role.ADMIN, {"result_secrets": "deny"}, shared=True),
+    ("GET", "api/v1/inbound-rules"): Door(Role.VIEWER),
+    ("POST", "api/v1/inbound-rules"): Door(Role.POLICY_AUTHOR, _RULE),
+    ("POST", "api/v1/inbound-rules/try"): Door(Role.POLICY_AUTHOR, {"text": "Nothing."}),
+    ("GET", "api/v1/inbound-rules/<int:inbound_rule_id>"): Door(Role.VIEWER),
+    ("PATCH", "api/v1/inbound-rules/<int:inbound_rule_id>"): Door(Role.POLICY_AUTHOR, {"enabled": False}),
+    ("DELETE", "api/v1/inbound-rules/<int:inbound_rule_id>"): Door(Role.POLICY_AUTHOR),
+    ("GET", "api/v1/inbound-rules/builtin/<str:rule_name>"): Door(Role.VIEWER, shared=True),
+    ("PATCH", "api/v1/inbound-rules/builtin/<str:rule_name>"): Door(
+        Role.POLICY_AUTHOR, {"severity": "high"}, shared=True
+    ),
+    ("GET", "api/v1/source-rules"): Door(Role.VIEWER),
+    ("POST", "api/v1/source-rules"): Door(Role.POLICY_AUTHOR, _SOURCE),
+    ("POST", "api/v1/source-rules/try"): Door(Role.VIEWER, {"server": "files"}),
+    ("GET", "api/v1/source-rules/<uuid:source_rule_id>"): Door(Role.VIEWER),
+    ("PATCH", "api/v1/source-rules/<uuid:source_rule_id>"): Door(Role.POLICY_AUTHOR, {"tier": "block"}),
+    ("DELETE", "api/v1/source-rules/<uuid:source_rule_id>"): Door(Role.POLICY_AUTHOR),
     ("PATCH", "api/v1/dlp/builtin/<str:name>"): Door(Role.POLICY_AUTHOR, {"action": "deny"}, shared=True),
 }
 
@@ -234,6 +255,12 @@ def furnish(schema: str, owner: User) -> Belongings:
         pattern = policies.create_pattern(
             actor="system", name=f"{mark}_pattern", regex=f"{mark}[0-9]{{4}}", severity="low", action="log"
         )
+        rule = inbound_rules.create_rule(
+            actor="system", name=f"{mark}_rule", kind="urgency_framing", severity="medium", regex=f"{mark} at once"
+        )
+        source = source_rules.create(
+            kind="domain", pattern=f"{mark}.example", tier="untrusted", actor="system", note=f"{mark}-source"
+        )
         broken = ChainBreakEntry.objects.create(
             kind="gap", seq=1, last_seq=1, detail=f"{mark}-break", found_at=now, last_seen_at=now
         )
@@ -274,6 +301,9 @@ def furnish(schema: str, owner: User) -> Belongings:
             "change_id": str(change.pk),
             "replay_id": str(run.pk),
             "pattern_id": str(pattern.pk),
+            "inbound_rule_id": str(rule.pk),
+            "source_rule_id": str(source.pk),
+            "rule_name": "reveal_prompt",
             "event_id": str(entry.id),
             "escalation_id": held.id,
             "hook_id": str(hook.hook.pk),
@@ -282,7 +312,8 @@ def furnish(schema: str, owner: User) -> Belongings:
             "name": "aws_access_key",
         }
         keys = tuple(agents.public_keys(now))
-    long = tuple(value for name, value in ids.items() if name not in {"pattern_id", "name"})
+    short = {"pattern_id", "name", "inbound_rule_id", "rule_name"}
+    long = tuple(value for name, value in ids.items() if name not in short)
     return Belongings(ids, (mark, made.agent.client_id, *keys, *long), access.token, grant.access_token)
 
 

@@ -3,13 +3,25 @@
 from apps.policies.models.change import PolicyChangeRequest
 from apps.policies.models.comparison import Comparison, Flip, FlipGroup
 from apps.policies.models.dlp import ACTIONS, SEVERITIES, DlpPattern, DlpSetting
-from apps.policies.models.inbound import CanaryToken, InboundRule, InboundRuleSetting, InboundSetting, SourceRule
+from apps.policies.models.inbound import (
+    CLASSES,
+    RESULT_ACTIONS,
+    TIERS,
+    CanaryToken,
+    InboundRule,
+    InboundRuleSetting,
+    InboundSetting,
+    SourceRule,
+)
 from apps.policies.models.limits import BlastRadiusSetting, RateLimitSetting
 from apps.policies.models.policy import CompiledPlan, Policy, PolicyVersion
 
 __all__ = [
     "ACTIONS",
+    "CLASSES",
+    "RESULT_ACTIONS",
     "SEVERITIES",
+    "TIERS",
     "BlastRadiusSetting",
     "CanaryToken",
     "Comparison",
