@@ -14,7 +14,7 @@ from apps.gateway.messages import Message
 from apps.gateway.methods import Care, Method
 from apps.gateway.verbs import verb_of
 
-_WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
+WITH_ARGUMENTS = frozenset({"tools/call", "prompts/get"})
 _ACTING = frozenset({Action.WRITE, Action.DELETE, Action.SEND})  # a limit of these says how many things change
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -66,7 +66,7 @@ def name_in(params: Mapping[str, JSON], method: Method) -> str:
 
 def arguments_of(method: str, params: Mapping[str, JSON]) -> JSON:
     """What the policy judges: a tool's or prompt's arguments, or else all params but the protocol's envelope."""
-    if method in _WITH_ARGUMENTS:
+    if method in WITH_ARGUMENTS:
         arguments = params.get("arguments")
         return {} if arguments is None else arguments
     return {key: value for key, value in params.items() if key != "_meta"} if "_meta" in params else params

@@ -15,7 +15,7 @@ from apps.agents.tokens import Claims, TokenError
 from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound, RateLimited
 from apps.decision.scan.redact import redact
 from apps.decision.screens.killswitch import FRESH_SECONDS, stopped_by
-from apps.decision.types import Agent, Caller, Facts, Requester, Rulebook, Server, Severity
+from apps.decision.types import Agent, Caller, Facts, Pieces, Requester, Rulebook, Server, Severity
 from apps.gateway import entries
 from apps.gateway.context import Request
 from apps.gateway.counters import REQUESTER_SECONDS, Counted, hashed
@@ -99,7 +99,7 @@ class Door:
         return self._admitted(
             Request(
                 schema,
-                _facts(book, known, gathered.counted),
+                self._facts(schema, book, known, gathered.counted),
                 known.claims,
                 headers,
                 pairs,
@@ -166,7 +166,8 @@ class Door:
         if request.lease is not None:
             request.lease.retake()
         caller = Caller(known.agent, known.claims.session_id)
-        facts = replace(facts, book=book, caller=caller, server=known.server, now=datetime.now(UTC))
+        earlier = self._earlier(schema, known.agent, gathered.counted)
+        facts = replace(facts, book=book, caller=caller, server=known.server, now=datetime.now(UTC), earlier=earlier)
         withheld = gathered.counted.withheld
         return replace(request, facts=facts, fresh_until=asked_at + FRESH_SECONDS, withheld=withheld)
 
@@ -198,6 +199,22 @@ class Door:
             raise Refused(unknown_server(), "unknown_server", requester=requester, **named)
         return _Known(claims, agent, target, requester)
 
+    def _facts(self, schema: str, book: Rulebook, known: "_Known", counted: Counted) -> Facts:
+        return Facts(
+            book=book,
+            caller=Caller(known.agent, known.claims.session_id),
+            server=known.server,
+            requester=known.requester,
+            calls_in_window=counted.calls_in_window,
+            calls_in_session=counted.calls_in_session,
+            distinct_requesters=counted.distinct_requesters,
+            now=datetime.now(UTC),
+            earlier=self._earlier(schema, known.agent, counted),
+        )
+
+    def _earlier(self, schema: str, agent: Agent, counted: Counted) -> tuple[Pieces, ...]:
+        return self._io.carried.read(schema, agent.id, counted.carried) if counted.carried else ()
+
     def _check_origin(self, headers: dict[bytes, bytes], schema: str) -> None:
         """A browser page of another origin must not reach a gateway on its user's network (DNS rebinding)."""
         origin = headers.get(b"origin")
@@ -222,19 +239,6 @@ class _Known:
     def visit(self, schema: str, mcp_session: str, cost: int) -> Visit:
         requester = self.requester.id and hashed(schema, self.agent.id, self.requester.id)
         return Visit(self.agent, self.claims.session_id, mcp_session, requester, cost)
-
-
-def _facts(book: Rulebook, known: _Known, counted: Counted) -> Facts:
-    return Facts(
-        book=book,
-        caller=Caller(known.agent, known.claims.session_id),
-        server=known.server,
-        requester=known.requester,
-        calls_in_window=counted.calls_in_window,
-        calls_in_session=counted.calls_in_session,
-        distinct_requesters=counted.distinct_requesters,
-        now=datetime.now(UTC),
-    )
 
 
 def _refused(request: Request, error: AppError, why: str) -> Refused:

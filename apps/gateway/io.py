@@ -8,7 +8,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -26,6 +26,7 @@ from apps.decision.events import Entry
 from apps.decision.rates import allowance
 from apps.decision.types import Agent, Rulebook
 from apps.exceptions.services.snapshot import human
+from apps.gateway.carried import Carried
 from apps.gateway.counters import LOAD as LOAD_GATHER
 from apps.gateway.counters import NOTHING, Counted, changing_part, mcp_session_key, read, standing_part, version_key
 from apps.gateway.leases import Flights, Lease
@@ -37,6 +38,7 @@ from apps.tenants.context import in_tenant, tenant_key
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
+BESIDE_SECONDS: Final = 2.0
 TRIES: Final = 4  # how often a rulebook may move under one request
 
 RAISE_VERSION: Final = """
@@ -95,6 +97,8 @@ class Io:
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="gateway-io")
         self._appender = Appender(settings.DATABASE_URL, nudge=self._nudge)
         self._flights = Flights(self._redis, limits.lease_seconds)
+        self.carried = Carried(self._redis)
+        self._beside: set[asyncio.Task[None]] = set()
         self._standing_parts: dict[str, tuple[int, dict[tuple[str, str, str], bytes]]] = {}
         self._books: OrderedDict[str, Rulebook] = OrderedDict()
         self._checked_on: dict[str, int] = {}  # the Redis connection on which a tenant's rulebook was compared
@@ -107,6 +111,8 @@ class Io:
 
     async def close(self) -> None:
         """The log first: what was queued must be written."""
+        if self._beside:
+            await asyncio.wait(self._beside, timeout=BESIDE_SECONDS)
         await self._appender.close()
         await self._flights.close()
         await self._redis.close()
@@ -276,6 +282,17 @@ class Io:
     async def forget_session(self, schema: str, session_id: str) -> None:
         await self._sure(encoded("DEL", mcp_session_key(schema, session_id)))
 
+    def soon(self, work: Coroutine[None, None, None]) -> None:
+        """Something beside a call that nobody waits for. Where Redis or the log is away it is left undone."""
+        task = asyncio.create_task(work, name="gateway-beside")
+        self._beside.add(task)
+        task.add_done_callback(self._done_beside)
+
+    def _done_beside(self, task: asyncio.Task[None]) -> None:
+        self._beside.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("work beside a call failed", extra={"error": type(error).__name__})
+
     # --- flags and counts -------------------------------------------------------------------------------------------
 
     async def once(self, schema: str, *parts: str, seconds: int) -> bool:
@@ -284,6 +301,13 @@ class Io:
         if isinstance(answer, RedisError):
             raise unavailable()
         return answer is not None
+
+    async def script(self, script: str, schema: str, *parts: str, arguments: Sequence[str]) -> RedisValue:
+        """A script over one key of the tenant."""
+        answer = await self._redis.command(encoded("EVAL", script, 1, tenant_key(schema, *parts), *arguments))
+        if isinstance(answer, RedisError):
+            raise unavailable()
+        return answer
 
     async def count(self, schema: str, *parts: str, seconds: int) -> int:
         """How often this was asked, this time included, until nobody asked for so many seconds."""

@@ -14,10 +14,10 @@ from apps.decision import pipeline as judgement
 from apps.decision.events import Entry, EventKind
 from apps.decision.scan.redact import redact
 from apps.decision.scan.scanner import SCAN_LIMIT
-from apps.decision.screens import pin
-from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding
+from apps.decision.screens import fragments, pin
+from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding, Pieces
 from apps.exceptions.services.escalations import Held
-from apps.gateway import calls, entries, methods
+from apps.gateway import calls, entries, methods, sightings
 from apps.gateway.context import Request
 from apps.gateway.io import Io
 from apps.gateway.messages import Message
@@ -66,6 +66,8 @@ class Case:
     decision: Decision
     kept: Kept
     document: bytes | None  # the policy's input, masked; None where policy was not asked, or none is kept
+    pieces: Pieces = ()  # what of it may be a part of a credential; empty unless that is remembered
+    earlier: tuple[Pieces, ...] = ()
 
     def entry(self, decision: Decision) -> Entry:
         kind = EventKind.MESSAGE_RECORDED if decision.stage == "record" else EventKind.CALL_DECISION
@@ -83,10 +85,39 @@ async def govern(io: Io, request: Request, message: Message, settle: Settle, rea
     """`settle` is asked where policy wants a person, and where results of the agent are withheld: one of them may be
     this call's. `ready` is asked before anything is recorded. Raises Unavailable when the log does not take the entry,
     Outdated when it knows newer rules: then nothing may be forwarded."""
-    case = await _judge(request, message)
+    case = await _judge(io, request, message)
+    if case.pieces and case.decision.effect is not Effect.DENY:
+        judged = await _remembering(io, case, settle, ready)
+    else:
+        judged = await _settled(io, case, settle, ready)
+    decision = judged.decision
+    if decision.findings and not judged.waits:
+        sightings.noticed(io, request, decision, judged.entry, (*case.earlier, case.pieces))
+    return judged
+
+
+async def _remembering(io: Io, case: Case, settle: Settle, ready: Ready) -> Judged:
+    """Calls that are judged meanwhile know of its pieces; later ones do if it is forwarded."""
+    request = case.request
+    facts = request.facts
+    opens = facts.book.fragments is not None and facts.book.fragments.opens(case.pieces)
+    parcel = io.carried.add(request.schema, facts.caller.agent.id, case.pieces, opens)
+    try:
+        judged = await _settled(io, case, settle, ready)
+    except BaseException:
+        io.carried.withdraw(parcel)
+        raise
+    if judged.allowed and judged.released is None:
+        io.carried.send(parcel)
+    else:
+        io.carried.withdraw(parcel)
+    return judged
+
+
+async def _settled(io: Io, case: Case, settle: Settle, ready: Ready) -> Judged:
     await ready(case)
     effect = case.decision.effect
-    if effect is Effect.ESCALATE or (effect is Effect.ALLOW and request.withheld):
+    if effect is Effect.ESCALATE or (effect is Effect.ALLOW and case.request.withheld):
         return await settle(case)
     return await recorded(io, case, case.decision)
 
@@ -101,7 +132,7 @@ async def recorded(io: Io, case: Case, decision: Decision, held: Held | None = N
     return replace(judged, hidden=True) if hidden else judged
 
 
-async def _judge(request: Request, message: Message) -> Case:
+async def _judge(io: Io, request: Request, message: Message) -> Case:
     facts, method = request.facts, methods.from_client(message.method)
     sent = message.params if message.method else {"result": message.result, "error": message.error}
     findings = facts.book.scan_dlp(sent)
@@ -113,7 +144,12 @@ async def _judge(request: Request, message: Message) -> Case:
         clean = {} if unread else redact(sent, findings)
         masked = calls.call_of(message, method, facts.server, clean)
         logged = calls.as_counted(masked, call)
-    decision = judgement.screen(call, facts, findings)
+    facts, pieces = _pieces(io, request, message, sent, clean)
+    judged = replace(call, pieces=pieces) if pieces else call
+    decision = judgement.screen(judged, facts, findings)
+    if decision is not None and decision.stage == fragments.STAGE:  # the last piece of a credential is kept nowhere
+        clean = {"name": sent["name"]} if isinstance(sent.get("name"), str) else {}
+        logged = calls.as_counted(calls.call_of(message, method, facts.server, clean), call)
     document: JSON = None
     if decision is None:
         decision, document = await _ask(facts, message, method, call, params, findings)
@@ -129,7 +165,25 @@ async def _judge(request: Request, message: Message) -> Case:
     )
     wanted = document is not None and facts.book.keep_inputs and decision.stage in _JUDGED
     input = orjson.dumps(document) if wanted else None
-    return Case(request, message, method, params, logged, clean, decision, kept, input)
+    if decision.effect is Effect.DENY and decision.stage != fragments.STAGE:
+        pieces = ()
+    return Case(request, message, method, params, logged, clean, decision, kept, input, pieces, facts.earlier)
+
+
+def _pieces(io: Io, request: Request, message: Message, sent: JSON, clean: JSON) -> tuple[Facts, Pieces]:
+    """What of the message may be a part of a credential, and what the agent's last calls carried. Mostly nothing."""
+    facts = request.facts
+    judge, agent = facts.book.fragments, facts.caller.agent.id
+    if judge is None:
+        return facts, ()
+    earlier = io.carried.since(request.schema, agent, facts.earlier)
+    if not earlier and not judge.begun(sent):
+        return facts, ()
+    name = {"name"} if message.method in calls.WITH_ARGUMENTS else ()
+    pieces = judge.pieces({key: value for key, value in clean.items() if key not in name})
+    if not earlier and not judge.opens(pieces):
+        return facts, ()
+    return (replace(facts, earlier=earlier) if earlier is not facts.earlier else facts), pieces
 
 
 def _redacted(sent: dict[str, JSON], findings: tuple[Finding, ...]) -> dict[str, JSON]:

@@ -15,6 +15,7 @@ from django.db import connection, transaction
 from apps.agents import services as agents
 from apps.audit import services as audit
 from apps.decision.errors import BadInput
+from apps.decision.fragments import build_fragments
 from apps.decision.inbound.screen import build_screen
 from apps.decision.scan import scanner
 from apps.decision.scan.custom import CustomPattern
@@ -76,6 +77,7 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
             actions=known_inbound.actions,
             source_rules=known_inbound.source_rules,
         ),
+        fragments=build_fragments(changed, known_inbound.canaries),
         payload_mode=PayloadMode(config.payload_mode),
         authorize_async=authorize_async,
         rules=_digest(sources, changed, own, blast_radius, known_inbound.source_rules),

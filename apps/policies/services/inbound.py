@@ -21,7 +21,7 @@ from apps.decision.scan.injection.kinds import InjectionClass
 from apps.decision.scan.injection.scanner import RuleSetting, build_injection_scanner
 from apps.decision.types import JSON, DlpAction, Finding, InboundAction, Screened
 from apps.policies.models import InboundSetting
-from apps.policies.services import inbound_rules, source_rules, tenant
+from apps.policies.services import canaries, inbound_rules, source_rules, tenant
 
 FIELDS: Final = ("class_actions", "result_secrets", "new_items")
 
@@ -48,7 +48,7 @@ def snapshot() -> InboundSnapshot:
         actions=actions(),
         result_secrets=DlpAction(row.result_secrets),
         source_rules=source_rules.in_effect(),
-        canaries=MappingProxyType({}),
+        canaries=canaries.live(),
         review_new=row.new_items == InboundSetting.NewItems.REVIEW,
     )
 
