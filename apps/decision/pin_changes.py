@@ -68,6 +68,7 @@ class Change:
 MEANINGS: Final = {
     "order": "Text that gives orders stands in it now",
     "wording": "The wording changed",
+    "delicate": "What is new speaks of things that nobody should have to hand over",
     "hidden_text": "Characters that nobody sees were added",
     "field_added": "An optional field was added",
     "required_field_added": "A field was added that must be filled",

@@ -171,7 +171,9 @@ class Schemas:
                 before, length = length, length + len(text)
                 if hidden(text):
                     self._found.add("hidden_text", HIGH, where, "", text)
-                elif before <= MAX_SAID < length or sensitive(text):
+                elif sensitive(text):
+                    self._found.add("delicate", MEDIUM, where, "", text)
+                elif before <= MAX_SAID < length:
                     self._found.add("wording", MEDIUM, where, "", text)
 
     def _limits(self, old: Schema, new: Schema, path: str) -> None:

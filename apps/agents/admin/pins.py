@@ -65,7 +65,8 @@ class PinAdmin(ReadOnlyAdmin):
     @admin.display(description="orders in its text")
     def orders(self, pin: ServerPin) -> SafeString:
         lines = [
-            (one["severity"], one["rule"], one["path"], one.get("excerpt", "")) for one in pin.findings[:MAX_SHOWN]
+            (one["severity"], one["rule"], one["path"], visible(one.get("excerpt", "")))
+            for one in pin.findings[:MAX_SHOWN]
         ]
         found = format_html_join("", "<div><b>{}</b> {} at <code>{}</code> {}</div>", lines)
         return found or format_html("{}", "none found")
@@ -139,24 +140,28 @@ def seen_of(pin: ServerPin) -> str:
 
 def differences_of(pin: ServerPin) -> SafeString:
     lines = [
-        (one["severity"], one["meaning"], one["path"], _said(one["before"], one["after"]))
+        (one["severity"], one["meaning"], visible(one["path"]), _said(one["before"], one["after"]))
         for one in pin.changes[:MAX_SHOWN]
     ]
-    pattern = "<tr><td>{}</td><td>{}</td><td><code>{}</code></td><td>{}</td></tr>"
     if not lines:
         return format_html("{}", "nothing" if pin.digest else "seen for the first time")
+    pattern = "<tr><td>{}</td><td>{}<br><code>{}</code>{}</td></tr>"
     return format_html(
-        '<div class="wide"><table class="changes"><thead><tr><th>weight</th><th>what</th><th>where</th>'
-        "<th>before and after</th></tr></thead><tbody>{}</tbody></table></div>",
+        '<table class="changes"><tr><th>weight</th><th>what and where</th></tr>{}</table>',
         format_html_join("", pattern, lines),
     )
 
 
 def _said(before: str, after: str) -> SafeString:
-    lines = [(_MARKS[sign], text) for sign, text in (("-", before), ("+", after)) if text]
-    return format_html(
-        '<pre class="diff">{}</pre>', SafeString("").join(format_html(mark, text) for mark, text in lines)
-    )
+    lines = [
+        (format_html(_MARKS[sign], f"{sign} {visible(text)}"),) for sign, text in (("-", before), ("+", after)) if text
+    ]
+    return format_html('<pre class="diff">{}</pre>', format_html_join("", "{}", lines)) if lines else SafeString("")
+
+
+def visible(text: str) -> str:
+    """Characters that nobody sees are written out, so that nobody approves them unseen."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def diff_of(pin: ServerPin, *, short: bool = False) -> SafeString:
@@ -173,4 +178,5 @@ def diff_of(pin: ServerPin, *, short: bool = False) -> SafeString:
 
 
 def _lines(form: JSON) -> list[str]:
-    return json.dumps(form, indent=2, sort_keys=True, ensure_ascii=False).split("\n") if form else []
+    text = json.dumps(form, indent=2, sort_keys=True, ensure_ascii=False) if form else ""
+    return [visible(line) for line in text.split("\n")] if text else []

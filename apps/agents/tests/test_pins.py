@@ -301,11 +301,11 @@ def test_the_admin_shows_the_difference_and_decides_by_what_it_showed(
 ) -> None:
     with in_tenant(acme):
         see(make_tool())
-        see(make_tool(description="Sends <b>mail</b> to all"))
+        see(make_tool(description="Sends <b>mail</b>\u200b to all"))
         pin = ServerPin.objects.get()
     client = admin_of(acme)
     page = client.get(f"/admin/agents/serverpin/{pin.pk}/change/").content.decode()
-    assert "&lt;b&gt;mail" in page and "<b>mail" not in page
+    assert "&lt;b&gt;mail&lt;/b&gt;\\u200b" in page and "<b>mail" not in page and "\u200b" not in page
     assert "<del>" in page and "Approve…" in page
     listed = client.get("/admin/agents/serverpin/", {"status__exact": "quarantined"}).content.decode()
     assert "search" in listed
