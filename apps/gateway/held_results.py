@@ -67,6 +67,9 @@ class HeldResults:
         except AppError as error:
             logger.warning("withheld result not kept", extra={"schema": schema, "error": error.code})
             return held_words.not_kept(judged, f"it could not be kept for a person ({error.code})")
+        except Exception as error:  # a defect must neither let it pass nor leave the caller without an answer
+            logger.error("withheld result not kept", extra={"schema": schema, "error": type(error).__name__})
+            return held_words.not_kept(judged, "it could not be kept for a person (internal_error)")
         if not held.id:
             return held_words.not_kept(judged, held.note)
         raise ResultKept(held.id)
@@ -99,7 +102,7 @@ class HeldResults:
             entry = case.entry(decision)
             await self._io.record(schema, entry)
             return case.judged(decision, entry, held, binding)
-        if held.status != "approved":
+        if held.status != "approved" or not case.message.is_request:  # nobody reads the answer to a notification
             decision = _decision(case, held, Effect.DENY)
             judged = await recorded(self._io, case, replace(decision, reason=held_words.reason(held)), held)
             return replace(judged, decision=replace(decision, reason=held_words.told(held)))

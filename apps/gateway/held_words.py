@@ -72,6 +72,8 @@ def _facts(judged: Judged) -> dict[str, JSON]:
 
 
 def _reason(held: Held, blocked: str) -> str:
+    if held.status == "approved":
+        return "The result waits for a request that asks for it"
     if held.status == "used":
         return "The result was delivered already"
     if held.status == "expired":
