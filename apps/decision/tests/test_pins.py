@@ -237,11 +237,13 @@ def shuffled(value: Any, by: random.Random) -> Any:
     return [shuffled(one, by) for one in value] if isinstance(value, list) else value
 
 
+@settings(deadline=None)
 @given(tools, st.randoms(use_true_random=False))
 def test_the_order_of_keys_makes_no_difference(tool: Any, by: random.Random) -> None:
     assert digest(TOOL, canonical(TOOL, tool)) == digest(TOOL, canonical(TOOL, shuffled(tool, by)))
 
 
+@settings(deadline=None)
 @given(tools)
 def test_a_canonical_form_is_its_own(tool: Any) -> None:
     form = canonical(TOOL, tool)
@@ -250,7 +252,7 @@ def test_a_canonical_form_is_its_own(tool: Any) -> None:
 
 
 @given(tools, tools)
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_changes_are_found_exactly_where_digests_differ(old: Any, new: Any) -> None:
     forms = canonical(TOOL, old), canonical(TOOL, new)
     found = compare(TOOL, *forms)
@@ -271,7 +273,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 @given(st.data())
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 def test_every_mutation_of_a_real_tool_is_found(data: st.DataObject) -> None:
     tool: Any = copy.deepcopy(TOOL_FORM)
     where = data.draw(st.sampled_from(places(tool)))
