@@ -16,9 +16,11 @@ from apps.decision.rates import MINUTE_US, allowance
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
 from apps.decision.types import BlastRadius
 from apps.policies import services
+from apps.policies.admin_canaries import CanaryAdmin
 from apps.policies.admin_changes import ChangeAdmin, ChangeSettingsAdmin, ComparisonAdmin, ask_for_note
 from apps.policies.models import (
     BlastRadiusSetting,
+    CanaryToken,
     Comparison,
     DlpPattern,
     DlpSetting,
@@ -341,3 +343,4 @@ tenant_site.register(DlpPattern, DlpPatternAdmin)
 tenant_site.register(DlpSetting, DlpSettingAdmin)
 tenant_site.register(BlastRadiusSetting, BlastRadiusAdmin)
 tenant_site.register(RateLimitSetting, RateLimitAdmin)
+tenant_site.register(CanaryToken, CanaryAdmin)

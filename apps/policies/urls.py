@@ -4,6 +4,7 @@ from django.urls import path
 
 from apps.policies.api import (
     blast_radius,
+    canaries,
     changes,
     comparisons,
     dlp,
@@ -60,6 +61,8 @@ urlpatterns = [
     path("inbound-rules/try", inbound_rules.TryView.as_view(), name="inbound-rules-try"),
     path("inbound-rules/<int:inbound_rule_id>", inbound_rules.InboundRuleView.as_view(), name="inbound-rule"),
     path("inbound-rules/builtin/<str:rule_name>", inbound_rules.BuiltinRuleView.as_view(), name="inbound-builtin"),
+    path("canaries", canaries.CanariesView.as_view(), name="canaries"),
+    path("canaries/<uuid:canary_id>", canaries.CanaryView.as_view(), name="canary"),
     path("source-rules", source_rules.SourceRulesView.as_view(), name="source-rules"),
     path("source-rules/try", source_rules.SourceTryView.as_view(), name="source-rules-try"),
     path("source-rules/<uuid:source_rule_id>", source_rules.SourceRuleView.as_view(), name="source-rule"),

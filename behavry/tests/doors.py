@@ -21,7 +21,7 @@ from apps.exceptions.services import grants, hooks
 from apps.exceptions.tests import asking
 from apps.policies import services as policies
 from apps.policies.models import Comparison, PolicyChangeRequest
-from apps.policies.services import inbound_rules, source_rules
+from apps.policies.services import canaries, inbound_rules, source_rules
 from apps.policies.tests.examples import policy
 from apps.tenants.context import in_tenant
 from apps.tenants.roles import Role
@@ -183,6 +183,10 @@ DOORS: dict[tuple[str, str], Door] = {
     ("PATCH", "api/v1/inbound-rules/builtin/<str:rule_name>"): Door(
         Role.POLICY_AUTHOR, {"severity": "high"}, shared=True
     ),
+    ("GET", "api/v1/canaries"): Door(Role.ANALYST),
+    ("POST", "api/v1/canaries"): Door(Role.ADMIN, {"name": "another"}),
+    ("GET", "api/v1/canaries/<uuid:canary_id>"): Door(Role.ANALYST),
+    ("DELETE", "api/v1/canaries/<uuid:canary_id>"): Door(Role.ADMIN),
     ("GET", "api/v1/source-rules"): Door(Role.VIEWER),
     ("POST", "api/v1/source-rules"): Door(Role.POLICY_AUTHOR, _SOURCE),
     ("POST", "api/v1/source-rules/try"): Door(Role.VIEWER, {"server": "files"}),
@@ -261,6 +265,7 @@ def furnish(schema: str, owner: User) -> Belongings:
         source = source_rules.create(
             kind="domain", pattern=f"{mark}.example", tier="untrusted", actor="system", note=f"{mark}-source"
         )
+        canary = canaries.plant(name=mark, kind="email", actor="system", note=f"{mark}-canary").canary
         broken = ChainBreakEntry.objects.create(
             kind="gap", seq=1, last_seq=1, detail=f"{mark}-break", found_at=now, last_seen_at=now
         )
@@ -303,6 +308,7 @@ def furnish(schema: str, owner: User) -> Belongings:
             "pattern_id": str(pattern.pk),
             "inbound_rule_id": str(rule.pk),
             "source_rule_id": str(source.pk),
+            "canary_id": str(canary.pk),
             "rule_name": "reveal_prompt",
             "event_id": str(entry.id),
             "escalation_id": held.id,
