@@ -76,6 +76,8 @@ def test_it_answers_any_change(client: Client, acme: str, data: st.DataObject) -
         assert send(client, "PATCH", path, data.draw(BODIES)) < 500
     for step in ("suspend", "resume", "rotate-secret", "revoke", "deprovision"):
         assert send(client, "POST", f"agents/{agent.pk}/{step}", data.draw(BODIES)) < 500
+    for step in ("approve", f"{agent.pk}/approve", f"{agent.pk}/reject"):
+        assert send(client, "POST", f"servers/{server.pk}/tools/{step}", data.draw(BODIES)) < 500
 
 
 @relaxed
@@ -103,7 +105,7 @@ def test_it_lets_nobody_in_without_a_name_but_where_it_must(acme: str, db: None)
     some = "018f0000-0000-7000-8000-000000000000"
     for pattern in urlpatterns:
         path = str(pattern.pattern)
-        for kind in ("agent_id", "session_id", "token_id", "server_id"):
+        for kind in ("agent_id", "session_id", "token_id", "server_id", "pin_id"):
             path = path.replace(f"<uuid:{kind}>", some)
         for method in ("GET", "POST", "PATCH", "PUT", "DELETE"):
             answer = stranger.generic(method, f"/api/v1/{path}", "{}", "application/json", REMOTE_ADDR=an_address())
