@@ -18,6 +18,7 @@ from apps.decision.errors import BadInput, NotFound
 from apps.decision.types import JSON
 from apps.exceptions.models import Escalation, EscalationSetting, EscalationStatus, Resolution
 from apps.exceptions.services import escalation_settings, resolutions, withheld
+from apps.policies.models import SourceRule
 from apps.tenants.api import KeysetPage
 from apps.tenants.roles import Role, actor_of, at_least
 
@@ -92,12 +93,12 @@ class EscalationPage(serializers.Serializer[Any]):
 class SourceInput(StrictMixin, serializers.Serializer[Any]):
     """A domain that the result names (`inbound.domains`), or its MCP server."""
 
-    kind = serializers.ChoiceField(choices=[resolutions.DOMAIN, resolutions.SERVER])
+    kind = serializers.ChoiceField(choices=SourceRule.Kind.choices)
     pattern = serializers.CharField(max_length=253)
 
 
 class ResolutionInput(StrictMixin, serializers.Serializer[Any]):
-    resolution = serializers.ChoiceField(choices=Resolution.values)
+    resolution = serializers.ChoiceField(choices=Resolution.choices)
     note = serializers.CharField(max_length=resolutions.MAX_NOTE, required=False, allow_blank=True, default="")
     source = SourceInput(required=False, help_text="Goes with `block_source`.")  # type: ignore[assignment]
 

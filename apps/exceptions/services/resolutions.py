@@ -20,6 +20,7 @@ from apps.exceptions.services.escalation_settings import setting
 from apps.exceptions.services.escalation_words import message, record
 from apps.exceptions.services.escalations import forget_results, lapse
 from apps.exceptions.services.withheld_flags import flag_after_commit
+from apps.policies.models import SourceRule
 from apps.policies.services import source_rules
 
 ALLOWING: Final = frozenset({Resolution.APPROVE, Resolution.ALLOW_SANITIZED, Resolution.ALLOW_ORIGINAL})
@@ -32,7 +33,7 @@ FITTING: Final = {
 }
 WITHOUT_NOTE: Final = frozenset({"low", "medium"})  # every other tier, unknown ones included, needs a reason
 MAX_NOTE: Final = 2000
-DOMAIN, SERVER = "domain", "server"
+DOMAIN, SERVER = SourceRule.Kind.DOMAIN.value, SourceRule.Kind.SERVER.value
 UNREADABLE: Final = frozenset(
     {"?", "…"}
 )  # among a result's domains: an address nobody can read, and that there are more
