@@ -45,7 +45,7 @@ class Changing:
     def says(self, **state: Any) -> None:
         self.file.write_text(json.dumps(state))
 
-    def pins(self, **wanted: str) -> dict[str, str]:
+    def pins(self, **wanted: Any) -> dict[str, str]:
         rows = self.tenant.inside(lambda: list(ServerPin.objects.filter(server__name=self.name, **wanted)))
         return {row.name: row.status for row in rows}
 
