@@ -7,6 +7,7 @@ import re
 from apps.decision.types import JSON
 
 _HEAD = 64
+_LINE = 40  # characters that a line of wrapped base64 has at least
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"\0\0\1\0")
 _SOUND = (
     b"ID3",
@@ -26,8 +27,11 @@ _UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
 def opened(written: str) -> bytes | None:
-    """The bytes; None when it is no base64."""
-    body = "".join(written.split()).rstrip("=").translate(_URLSAFE)
+    """The bytes; None when it is no base64. Words are none, though their letters could be."""
+    lines = written.split()
+    if any(len(line) < _LINE for line in lines[:-1]):
+        return None
+    body = "".join(lines).rstrip("=").translate(_URLSAFE)
     try:
         return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
     except (binascii.Error, ValueError):

@@ -64,10 +64,10 @@ class Reader:
             report = self.scan(text)
             if not report.findings and joints is None:
                 return texts, NOTHING
-            found, score = list(report.findings), report.score
+            found, score = [one for one in report.findings if one.end > len(lead)], report.score
             complete = not self._too_many(found)
         else:
-            found, score, complete = self._in_windows(text)
+            found, score, complete = self._in_windows(text, len(lead))
         across: list[Injection] = []
         if joints is not None:
             across, _, whole = self._in_windows(joints.text)
@@ -88,16 +88,19 @@ class Reader:
         known: set[tuple[str, tuple[Piece, ...]]] = set()
         for injection in found:
             pieces = tuple(texts.pieces(injection.start - lead, injection.end - lead))
-            if pieces:
+            if pieces and (injection.start >= lead or _says(texts, pieces)):
                 known.add((injection.rule, pieces))
                 yield self._weighed(injection, pieces)
         for injection in across:
             pieces = tuple(joints.pieces(injection.start, injection.end)) if joints else ()
-            if pieces and (injection.rule, pieces) not in known:
+            if pieces and (injection.rule, pieces) not in known and _says(texts, pieces):
                 yield self._weighed(injection, pieces)
 
-    def _in_windows(self, text: str) -> tuple[list[Injection], float, bool]:
-        """Whatever begins in the overlap's first half belongs to the window before, the rest to the one after."""
+    def _in_windows(self, text: str, lead: int = 0) -> tuple[list[Injection], float, bool]:
+        """Whatever begins in the overlap's first half belongs to the window before, the rest to the one after.
+
+        What ends within the lead was there before.
+        """
         found: list[Injection] = []
         score = 0.0
         for at in range(0, max(1, len(text) - _OVERLAP), _WINDOW - _OVERLAP):
@@ -106,7 +109,7 @@ class Reader:
             last = at + _WINDOW >= len(text)
             for one in report.findings:
                 begins_here = one.start >= _CENTRE or at == 0
-                if begins_here and (last or one.start < _WINDOW - _CENTRE):
+                if begins_here and (last or one.start < _WINDOW - _CENTRE) and at + one.end > lead:
                     found.append(replace(one, start=at + one.start, end=at + one.end))
             if self._too_many(found):
                 return found, score, False
@@ -129,3 +132,10 @@ class Reader:
         if own is not None and not found.quoted and rank >= min(RANK[Severity.HIGH], RANK[CLASS_SEVERITY[found.kind]]):
             return severity, own
         return severity, action_for(severity)
+
+
+def _says(texts: Texts, pieces: Iterable[Piece]) -> bool:
+    """Whether it needs these pieces: what ends in nothing but marks was all there before."""
+    return any(
+        character.isalnum() for piece in pieces for character in texts.parts[piece.part][piece.start : piece.end]
+    )

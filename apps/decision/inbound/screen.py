@@ -201,8 +201,13 @@ def _finding(
         path,
         start,
         end,
-        "" if secret else texts.parts[piece.part][piece.start : piece.end][:_EXCERPT],
+        "" if secret else _readable(texts.parts[piece.part][piece.start : piece.end][:_EXCERPT]),
         injection.via,
         injection.words,
         injection.quoted,
     )
+
+
+def _readable(text: str) -> str:
+    """What may stand in a log and on a page: nothing invisible, nothing that turns the reading direction."""
+    return "".join(character if character.isprintable() or character in "\n\t" else "\ufffd" for character in text)

@@ -48,11 +48,11 @@ def fitted(text: str, spans: list[Span[T]], depth: int = 0) -> list[Span[T]]:
             if span.end <= start:
                 out.append(span)
                 continue
-            if span.start < start:
-                out.append(span._replace(end=start))
+            if span.start < start - 1:
+                out.append(span._replace(end=start - 1))  # the line before it ends where it ended
             within = [span._replace(start=max(start, span.start), end=min(span.end, end))]
-            if span.end > end:
-                rest.append(span._replace(start=end))
+            if span.end > end + 1:
+                rest.append(span._replace(start=end + 1))
             while rest and rest[-1].end <= end:
                 within.append(rest.pop())
             out.extend(_fitted(text, start, end, within, depth))
@@ -68,7 +68,7 @@ def _documents(text: str, spans: list[Span[T]]) -> Iterator[tuple[int, int]]:
     done = 0
     for span in spans:
         start = max(done, text.rfind("\n", done, span.start) + 1)
-        while start < span.end:
+        while start < min(span.end, len(text)):
             end = text.find("\n", start)
             end = len(text) if end < 0 else end
             if _is_document(text[start:end]):
