@@ -14,7 +14,7 @@ from uuid import UUID
 from apps.decision.errors import AppError
 from apps.decision.events import EventKind
 from apps.decision.types import JSON, Screened, Severity
-from apps.gateway import answers, entries, methods
+from apps.gateway import answers, correlation, entries, methods
 from apps.gateway.context import Request
 from apps.gateway.envelope import Era
 from apps.gateway.io import Io
@@ -80,7 +80,8 @@ class Inbound:
             return Came(message)
         if part == "result" and isinstance(message["result"], dict):
             message["result"] = await self._of_lists(request, judged, message["result"])
-        screened = await self._screening.screen(request, message[part], size, trail.text)
+        asked = judged.message if judged is not None else None
+        screened = await self._screening.screen(request, message[part], trail.text, asked, size)
         if unremarkable(screened):
             message[part] = screened.value
             return Came(message)
@@ -106,7 +107,7 @@ class Inbound:
         passing: dict[str, JSON] = {key: message[key] for key in _OF_MESSAGES if key in message}
         screened = None
         if message.get("params"):
-            screened = await self._screening.screen(request, message["params"], 0, trail.text)
+            screened = await self._screening.screen(request, message["params"], trail.text)
             if unremarkable(screened):
                 passing["params"] = screened.value
                 screened = None
@@ -173,6 +174,7 @@ class Inbound:
     ) -> tuple[Fate, UUID | None]:
         """What becomes of it, and the entry that says so: durable before anything goes on. Raises Unavailable."""
         fate, kinds = fate_of(screened, withheld)
+        correlation.seen(self._io, request, screened.secrets)
         repeated = 0
         if not kinds and screened.severity is Severity.MEDIUM:
             repeated = await self._io.count(

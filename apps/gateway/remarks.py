@@ -21,12 +21,12 @@ def remarks(screened: Screened) -> dict[str, JSON]:
     if screened.domains:
         said["domains"] = [domain[:253] for domain in screened.domains[:MAX_DOMAINS]]
     if screened.findings:
-        said["findings"] = [_finding(finding) for finding in screened.findings[:MAX_FINDINGS]]
+        said["findings"] = [_finding(one, screened) for one in screened.findings[:MAX_FINDINGS]]
         said["found"] = len(screened.findings)
     return said
 
 
-def _finding(finding: InboundFinding) -> dict[str, JSON]:
+def _finding(finding: InboundFinding, screened: Screened) -> dict[str, JSON]:
     said: dict[str, JSON] = {
         "class": finding.kind,
         "rule": finding.rule,
@@ -37,7 +37,7 @@ def _finding(finding: InboundFinding) -> dict[str, JSON]:
     }
     if finding.via:
         said["via"] = finding.via
-    if finding.words:
+    if finding.words and not screened.secrets:  # a word may be one of them
         said["words"] = list(finding.words[:MAX_WORDS])
     if finding.quoted:
         said["quoted"] = True
@@ -69,7 +69,10 @@ def why_withheld(screened: Screened) -> tuple[str, str]:
         return "inbound.secrets", f"It holds secrets ({_few({one.rule for one in screened.secrets})})"
     if screened.action is InboundAction.ALLOW or not screened.findings:
         return "inbound.screen", "It could not be screened"
-    return "inbound.injection", f"It holds orders to its reader ({_few({one.kind for one in screened.findings})})"
+    return (
+        "inbound.injection",
+        f"It holds orders to its reader ({_few({one.kind or one.rule for one in screened.findings})})",
+    )
 
 
 def _few(names: set[str]) -> str:

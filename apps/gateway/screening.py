@@ -8,15 +8,17 @@ from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final
 
 from apps.decision.events import EventKind
+from apps.decision.inbound.addresses import fetched_of
 from apps.decision.inbound.texts import remembered
 from apps.decision.types import JSON, DlpAction, InboundAction, Screened, Severity, Tier
 from apps.gateway.context import Request
 from apps.gateway.io import Io
 from apps.gateway.limits import Limits
-from apps.gateway.messages import dumps
+from apps.gateway.messages import Message, dumps
 from apps.gateway.methods import Withheld
 from apps.tenants.sealing import derived_key
 
@@ -59,16 +61,19 @@ class Screening:
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    async def screen(self, request: Request, value: JSON, size: int = 0, before: str = "") -> Screened:
-        """By the newest rules this process knows of. `size` is that of the value in bytes, 0 if nobody counted."""
-        facts = request.facts
-        screen = (await self._io.book(request.schema)).screen_inbound
-        salt = self._salt(request.schema, facts.caller.session_id)
+    async def screen(
+        self, request: Request, value: JSON, before: str = "", asked: Message | None = None, size: int = 0
+    ) -> Screened:
+        """By the newest rules this process knows of. `asked` is what it answers, where that is known; `size` is that
+        of the value in bytes, 0 if nobody counted."""
+        book = await self._io.book(request.schema)
+        server, salt = request.facts.server.name, self._salt(request.schema, request.facts.caller.session_id)
         try:
+            fetched = fetched_of(asked.method, asked.params) if asked is not None and book.source_rules else ()
             if (size or len(dumps(value))) < LARGE_BYTES:
-                return screen(value, facts.server.name, salt, before)
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._threads, screen, value, facts.server.name, salt, before)
+                return book.screen_inbound(value, server, salt, before, fetched)
+            work = partial(book.screen_inbound, value, server, salt, before, fetched)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except Exception as error:  # a defect of a scanner: nothing that was not looked at may pass
             logger.error("inbound screen failed", extra={"schema": request.schema, "error": type(error).__name__})
             return FAILED

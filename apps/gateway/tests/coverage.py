@@ -10,6 +10,7 @@ from enum import Enum
 from apps.decision.types import Action
 from apps.gateway import methods
 from apps.gateway.methods import Care, Method
+from apps.gateway.tests import returning
 
 UNKNOWN = "vendor/anything"
 RESPONSE = "an answer to the server"
@@ -129,7 +130,7 @@ def page() -> str:
             by_ways.setdefault(", ".join(ways), []).append(name)
         text = "; ".join(f"{', '.join(names)} ({ways})" for ways, names in by_ways.items())
         lines.append(f"| {text} | " + " | ".join(same) + " |")
-    lines += ["", *(f"{number}. {why}" for why, number in reasons.items()), ""]
+    lines += ["", *(f"{number}. {why}" for why, number in reasons.items()), "", *returning.table()]
     return "\n".join(lines)
 
 
