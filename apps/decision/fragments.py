@@ -30,7 +30,7 @@ SECONDS: Final = 600
 _STARTS: Final = 16  # beginnings that are followed up
 _ENDS: Final = 8  # values of the present call that may be the last piece
 _TAKING: Final = frozenset({Severity.CRITICAL, Severity.HIGH})
-_SHORTEST: Final = 3  # a shorter beginning says so little that alone only the same field may go on with it
+_SHORTEST: Final = 3  # a shorter beginning is a country's code, unless something of the secret follows it
 _ALIKE: Final = 4  # shorter pieces may well be alike
 _EDGE: Final = r"(?:^|(?<=[^0-9A-Za-z]))"
 _WORD: Final = re.compile(r"[a-z]{5,}(?:[-_.][a-z]+)*")
@@ -50,7 +50,6 @@ class _Known:
     reader: Any  # RE2 has no types
     begun: re.Pattern[str]  # a beginning, whole or in part, as a piece has it
     spaced: bool  # white space is a part of it
-    short: bool
 
 
 class Fragments:
@@ -149,12 +148,8 @@ def build_fragments(
 
 def _completes(known: _Known, pieces: list[Piece], start: int, at: int, new: int) -> bool:
     """Whether what begins in one piece is whole with a piece of the present call, and only with it."""
-    first = pieces[start]
-    alone = known.short and len(first.tight) - at < _SHORTEST
-    if alone and first.text != first.tight:
-        return False
     tried: set[str] = set()
-    for chain in _chains(pieces, start)[: 1 if alone else None]:
+    for chain in _chains(pieces, start):
         texts = [pieces[index].spaced if known.spaced else pieces[index].tight for index in chain]
         texts[0] = texts[0][at:]
         joined, ends = "".join(texts), list(accumulate(map(len, texts)))
@@ -212,7 +207,6 @@ def _prepared() -> tuple[dict[str, _Known], re.Pattern[str], Occurring]:
             compile_re2(pattern.regex, pattern.unicode),
             re.compile("|".join(_beginning(begin) for begin in pattern.begins)),
             any(" " in begin for begin in pattern.begins),
-            any(len(begin) < _SHORTEST for begin in pattern.begins),
         )
         for pattern in patterns
     }
@@ -224,8 +218,7 @@ def _prepared() -> tuple[dict[str, _Known], re.Pattern[str], Occurring]:
 
 def _parts(begin: str) -> list[str]:
     """Enough of a beginning, at the end of a value, for what follows to be looked at."""
-    longest = len(begin) - 1 if len(begin) >= _SHORTEST else len(begin)
-    return [begin[:size] for size in range(longest, 1, -1)]
+    return [begin[:size] for size in range(len(begin) - 1, 1, -1)]
 
 
 def _whole_begin(begin: str, quote: str) -> str:
@@ -236,8 +229,8 @@ def _beginning(begin: str) -> str:
     """A value that is one letter may be the first one of a beginning."""
     edge = "" if begin.startswith("-") else _EDGE
     parts = "|".join(re.escape(part) for part in _parts(begin))
-    whole = _whole_begin(begin, re.escape(begin))
-    return f"{edge}{whole}|{edge}(?:{parts})$|^{re.escape(begin[0])}$"
+    ends = f"|{edge}(?:{parts})$" if parts else ""
+    return f"{edge}{_whole_begin(begin, re.escape(begin))}{ends}|^{re.escape(begin[0])}$"
 
 
 def _in_json(begin: str) -> list[str]:

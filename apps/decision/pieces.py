@@ -18,7 +18,7 @@ _FROM_PROSE: Final = 4
 _ARMOUR: Final = "-----"
 _QUOTES: Final = frozenset("\"'`“”„‘’«»")
 _GAPS: Final = re.compile(r"[^0-9A-Za-z+/_.-]+")
-_WORD: Final = re.compile(r"[A-Za-z]?[a-z]*[.]{0,3}|[A-Za-z]?[a-z]+(?:[-_.][a-z]+)+|[.-]{1,3}|/")
+_WORD: Final = re.compile(r"[A-Za-z]?[a-z]*[.]{0,3}|/?[A-Za-z]?[a-z]+(?:[-_./][a-z]+)+|[.-]{1,3}|/")
 _LABEL: Final = re.compile(
     r"(?:\d{1,3}(?:[/.-]\d{0,3})?[.]?|PART|CHUNK|PIECE|SEGMENT|FRAGMENT|NO|NR|OF)", re.IGNORECASE
 )
