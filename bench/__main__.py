@@ -9,11 +9,12 @@ import json
 import os
 import sys
 from importlib import import_module
+from typing import Any
 
 import django
 from django.core.exceptions import ImproperlyConfigured
 
-NAMES = ("decisions", "scanning", "inbound", "appends", "tenants", "killswitch", "replay", "calls")
+NAMES = ("decisions", "scanning", "inbound", "results", "appends", "tenants", "killswitch", "replay", "calls")
 
 
 def main() -> int:
@@ -30,14 +31,14 @@ def main() -> int:
     except ImproperlyConfigured as error:
         parser.exit(2, f"{parser.prog}: {error}\n")
     figures = import_module("bench.figures")  # its models need Django's app registry, and --help needs neither
-    found = {}
+    found: dict[str, Any] = {}
     for name, measure in figures.measures(options.calls, options.trials):
         if options.only and name not in options.only:
             continue
         if not options.json:
             print(f"measuring {name} …", file=sys.stderr, flush=True)
         measured = measure()
-        found.update(measured)
+        found.update({**measured, "notes": [*found.get("notes", []), *measured.get("notes", [])]})
         if options.json:
             print(json.dumps(measured), flush=True)
     if not options.json:

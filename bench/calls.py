@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def stage(directory: Path) -> Iterator[dict[str, Any]]:
     with Processes(environment(), directory) as processes:
         python = sys.executable
         processes.start("upstream", [python, "-m", "bench.upstream", "--port", str(upstream)])
-        processes.start(
+        yardstick = processes.start(
             "passthrough",
             [python, "-W", "ignore", "-m", "bench.passthrough", "--port", str(passthrough), "--upstream", url],
         )
@@ -73,6 +74,7 @@ def stage(directory: Path) -> Iterator[dict[str, Any]]:
             "passthrough": f"http://127.0.0.1:{passthrough}/mcp",
             "governed": f"http://127.0.0.1:{gateway}/mcp/v1/bench",
             "process": psutil.Process(process.pid),
+            "yardstick": psutil.Process(yardstick.pid),
         }
         _await(found, processes)
         yield found
@@ -106,20 +108,53 @@ def measure(memory_calls: int) -> dict[str, Any]:
         credentials = ("--token-file", str(found["token"]), "--header", "MCP-Protocol-Version: 2025-11-25")
         many = ("--connections", str(CONNECTIONS), "--seconds", str(SECONDS))
         load(found["governed"], *credentials, "--connections", "4", "--seconds", "1")
-        passthrough = load(found["passthrough"], *many)
-        governed = load(found["governed"], *many, *credentials)
+        passthrough, yardstick_us = _with_cpu(found["yardstick"], found["passthrough"], *many)
+        governed, governed_us = _with_cpu(found["process"], found["governed"], *many, *credentials)
         half = ("--connections", str(CONNECTIONS), "--seconds", str(SECONDS), "--rate", str(governed["rps"] / 2))
         slow, direct = load(found["governed"], *half, *credentials), load(found["direct"], *half)
+        large = _beside_large(found, credentials)
         memory = _memory(found, credentials, memory_calls, governed["rps"])
         return {
             "governed_rps": governed["rps"],
             "passthrough_rps": passthrough["rps"],
             "ratio": round(governed["rps"] / passthrough["rps"], 3),
+            "governed_cpu_us": governed_us,
+            "passthrough_cpu_us": yardstick_us,
             "added_p50_ms": round(slow["p50_ms"] - direct["p50_ms"], 2),
             "added_p99_ms": round(slow["p99_ms"] - direct["p99_ms"], 2),
+            **large,
             **memory,
             **_overload(found, credentials, governed["rps"]),
         }
+
+
+def _with_cpu(process: psutil.Process, url: str, *arguments: str) -> tuple[dict[str, Any], float]:
+    """A run, and what each of its calls cost the process in microseconds of CPU: that hardly depends on what else
+    the machine does."""
+    before = process.cpu_times()
+    found = load(url, *arguments)
+    after = process.cpu_times()
+    spent = after.user + after.system - before.user - before.system
+    return found, round(spent / max(1, sum(found["statuses"].values())) * 1e6, 1)
+
+
+def _beside_large(found: dict[str, Any], credentials: tuple[str, ...]) -> dict[str, Any]:
+    """Small calls at a low rate, alone and while another agent's connection fetches 1 MB again and again."""
+    few = ("--connections", "8", "--seconds", str(SECONDS), "--rate", "100")
+    alone = load(found["governed"], *few, *credentials)
+    with ThreadPoolExecutor(1) as pool:
+        large = ("--connections", "1", "--seconds", str(SECONDS), "--tool", "read_all")
+        passing = pool.submit(load, found["governed"], *large, *credentials)
+        beside = load(found["governed"], *few, *credentials)
+        passed = passing.result()
+    if set(passed["statuses"]) != {"200"}:
+        raise AssertionError(f"1 MB results did not pass: {passed}")
+    return {
+        "beside_none_ms": f"{alone['p50_ms']:.1f} / {alone['p99_ms']:.1f}",
+        "beside_large_ms": f"{beside['p50_ms']:.1f} / {beside['p99_ms']:.1f}",
+        "beside_large_p99_ms": beside["p99_ms"],
+        "large_per_s": passed["rps"],
+    }
 
 
 def _memory(found: dict[str, Any], credentials: tuple[str, ...], calls: int, rate: float) -> dict[str, Any]:

@@ -65,9 +65,10 @@ class Connection(asyncio.Protocol):
         return await self.waiting
 
 
-def request_bytes(url: str, token: str, number: int, headers: dict[str, str]) -> bytes:
+def request_bytes(url: str, token: str, number: int, headers: dict[str, str], tool: str = "") -> bytes:
     parts = urlsplit(url)
-    body = json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": CALL}).encode()
+    params = {**CALL, "name": tool} if tool else CALL
+    body = json.dumps({"jsonrpc": "2.0", "id": number, "method": "tools/call", "params": params}).encode()
     lines = [
         f"POST {parts.path} HTTP/1.1",
         f"Host: {parts.netloc}",
@@ -81,7 +82,9 @@ def request_bytes(url: str, token: str, number: int, headers: dict[str, str]) ->
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-async def drive(url: str, token: str, connections: int, seconds: float, rate: float, headers: dict[str, str]) -> Tally:
+async def drive(
+    url: str, token: str, connections: int, seconds: float, rate: float, headers: dict[str, str], tool: str = ""
+) -> Tally:
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     tally = Tally()
@@ -90,7 +93,7 @@ async def drive(url: str, token: str, connections: int, seconds: float, rate: fl
     schedule = deque(started + n / rate for n in range(int(rate * seconds))) if rate else None
 
     async def worker(number: int) -> None:
-        request = request_bytes(url, token, number, headers)
+        request = request_bytes(url, token, number, headers, tool)
         connection: Connection | None = None
         while True:
             begin = time.perf_counter()
@@ -138,13 +141,15 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=0, help="calls per second; 0 = as fast as answers come")
     parser.add_argument("--token-file", type=Path)
     parser.add_argument("--header", action="append", default=[], help="Name: value")
+    parser.add_argument("--tool", default="", help="another tool to call")
     options = parser.parse_args()
     if urlsplit(options.url).hostname not in {"127.0.0.1", "localhost"}:
         parser.error("the load generator sends to this machine only")
     token = options.token_file.read_text().strip() if options.token_file else ""
     headers = dict(line.split(": ", 1) for line in options.header)
     began = time.perf_counter()
-    tally = uvloop.run(drive(options.url, token, options.connections, options.seconds, options.rate, headers))
+    drives = drive(options.url, token, options.connections, options.seconds, options.rate, headers, options.tool)
+    tally = uvloop.run(drives)
     print(json.dumps(summary(tally, time.perf_counter() - began)))
 
 

@@ -1,6 +1,7 @@
 """The backend of the benchmark: answers every JSON-RPC call with a small JSON result, as fast as Python can.
 
 `python -m bench.upstream --port N`. Speaks just enough HTTP/1.1: one request at a time per connection, no chunking.
+The tool `read_all` gives 1 MB of Markdown.
 With `--stamps FILE` it notes when each message arrived, on this machine's monotonic clock.
 """
 
@@ -15,6 +16,8 @@ from pathlib import Path
 import orjson
 import uvloop
 
+from bench.results import LARGE, markdown, result
+
 RESULT = {"content": [{"type": "text", "text": "Open at nine, close at six."}], "isError": False}
 
 
@@ -22,7 +25,8 @@ STAMP = struct.Struct("d")
 
 
 class Upstream(asyncio.Protocol):
-    def __init__(self, stamps: io.FileIO | None = None) -> None:
+    def __init__(self, stamps: io.FileIO | None = None, large: bytes = b"null") -> None:
+        self.large = large
         self.buffer = bytearray()
         self.stamps = stamps
 
@@ -50,14 +54,18 @@ class Upstream(asyncio.Protocol):
         if "id" not in message:
             self.transport.write(b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n")  # type: ignore[attr-defined]
             return
-        answer = orjson.dumps({"jsonrpc": "2.0", "id": message["id"], "result": RESULT})
+        wants_large = message.get("params", {}).get("name") == "read_all"
+        given = orjson.Fragment(self.large) if wants_large else RESULT
+        answer = orjson.dumps({"jsonrpc": "2.0", "id": message["id"], "result": given})
         head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(answer)
         self.transport.write(head + answer)  # type: ignore[attr-defined]  # a TCP transport
 
 
 async def serve(port: int, stamps: Path | None) -> None:
     file = io.FileIO(stamps, "a") if stamps is not None else None
-    server = await asyncio.get_running_loop().create_server(partial(Upstream, file), "127.0.0.1", port)
+    server = await asyncio.get_running_loop().create_server(
+        partial(Upstream, file, orjson.dumps(result(markdown(LARGE)))), "127.0.0.1", port
+    )
     await server.serve_forever()
 
 
