@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PORT ?= 8000
+JOBS ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: help run test check bench conformance gen migrate manage reset
@@ -26,8 +27,8 @@ help: ## this list
 run: .venv/run ## start everything with a demo and keep serving (PORT=8000)
 	@PORT=$(PORT) exec $(BIN)/python -m behavry.run
 
-test: .venv/dev ## run all tests with embedded services (ARGS="apps/audit -k chain")
-	@$(BIN)/python -m behavry.embedded exec -- $(BIN)/python -m pytest $(ARGS)
+test: .venv/dev ## run all tests with embedded services (ARGS="apps/audit -k chain" JOBS=3)
+	@$(BIN)/python -m behavry.embedded exec -- $(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: .venv/dev ## format, lint, types, import contracts, Django checks, migrations, policies, generated files
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh .ci/check

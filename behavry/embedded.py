@@ -220,6 +220,13 @@ def _exists(url: str, database: str) -> bool:
         return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [database]).fetchone() is not None
 
 
+def _copies(url: str, name: str) -> list[str]:
+    """The database and those that test processes made of it."""
+    with psycopg.connect(url) as connection:
+        named = "SELECT datname FROM pg_database WHERE datname = %s OR starts_with(datname, %s)"
+        return [row[0] for row in connection.execute(named, [name, f"{name}_"])]
+
+
 @contextmanager
 def scratch_database(found: Services, env: Mapping[str, str], *, migrated: bool) -> Iterator[str]:
     """A database for one command, copied from a migrated one that is made once per state of the migrations."""
@@ -236,7 +243,8 @@ def scratch_database(found: Services, env: Mapping[str, str], *, migrated: bool)
     try:
         yield name
     finally:
-        _execute(owner, f'DROP DATABASE "{name}" WITH (FORCE)')
+        for one in _copies(owner, name):
+            _execute(owner, f'DROP DATABASE "{one}" WITH (FORCE)')
 
 
 def run_command(command: list[str], var: Path, *, migrated: bool) -> int:
@@ -247,7 +255,7 @@ def run_command(command: list[str], var: Path, *, migrated: bool) -> int:
         "PYTHONPATH": str(ROOT),
     }
     with services(var) as found, scratch_database(found, base, migrated=migrated) as name:
-        env = {**base, **environment(found, name)}
+        env = {**base, **environment(found, name), "BEHAVRY_TEST_VAR": str(var)}
         child = subprocess.Popen(command, env=env)  # noqa: S603 - the caller's own command
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends Ctrl-C to the child too; wait for it
         signal.signal(signal.SIGTERM, lambda *_: child.terminate())
