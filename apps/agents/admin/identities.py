@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from apps.agents import services
 from apps.agents.models import Agent, EnrolmentToken, McpServer, PersonalAccessToken, Session, SigningKey
@@ -23,7 +24,7 @@ def _for_each(
         try:
             site.message_user(request, f"{row}: {act(row, actor)}", messages.SUCCESS)
         except AppError as error:
-            site.message_user(request, f"{row}: {error.detail}", messages.ERROR)
+            site.message_user(request, f"{row}: {' '.join([error.detail, *error.fields.values()])}", messages.ERROR)
 
 
 class ButtonsAdmin(ReadOnlyAdmin):
@@ -38,7 +39,7 @@ class AgentAdmin(ButtonsAdmin):
     list_filter = ("status", "risk_tier", "agent_type")
     search_fields = ("name", "owner", "client_id")
     exclude = ("secret_hash", "previous_secret_hash")
-    actions = ("suspend", "resume", "revoke", "deprovision", "rotate_secret")
+    actions = ("suspend", "resume", "revoke", "deprovision", "rotate_secret", "register_prompt")
 
     @admin.action(description="Suspend", permissions=["act"])
     def suspend(self, request: HttpRequest, rows: QuerySet[Agent]) -> None:
@@ -62,6 +63,27 @@ class AgentAdmin(ButtonsAdmin):
             return f"new client secret {services.rotate_secret(row.pk, actor=actor).client_secret}"
 
         _for_each(self, request, rows, rotate)
+
+    @admin.action(description="Register the system prompt…", permissions=["act"])
+    def register_prompt(self, request: HttpRequest, rows: QuerySet[Agent]) -> HttpResponse | None:
+        """Asks for the digest first; an empty one is no longer compared."""
+        digest = request.POST.get("system_prompt_hash", "").strip().lower()
+        if request.POST.get("confirmed"):
+
+            def register(row: Model, actor: str) -> str:
+                services.update(row.pk, actor=actor, changes={"system_prompt_hash": digest})
+                return "its system prompt is registered" if digest else "its system prompt is not compared any more"
+
+            _for_each(self, request, rows, register)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "Register the system prompt",
+            "rows": rows,
+            "back": request.path,
+        }
+        return TemplateResponse(request, "admin/agents/agent/prompt.html", context)
 
 
 class SessionAdmin(ButtonsAdmin):

@@ -67,6 +67,18 @@ def test_it_shows_lists_and_pages_without_secrets(acme: str, admin_of: Admin, ev
         assert client.get(f"/admin/agents/{name}/add/").status_code == 403
 
 
+def test_it_asks_for_the_digest_of_a_prompt_before_it_registers_it(
+    acme: str, admin_of: Admin, everything: dict[str, Any]
+) -> None:
+    client, row = admin_of(acme), everything["rows"]["agent"]
+    assert "none registered" in press(client, "agent", "register_prompt", row)
+    form = {"action": "register_prompt", "_selected_action": [str(row)], "confirmed": "yes"}
+    for sent, kept in (("AB" * 32, "ab" * 32), ("wrong", "ab" * 32), ("", "")):
+        client.post("/admin/agents/agent/", {**form, "system_prompt_hash": sent})
+        with in_tenant(acme):
+            assert Agent.objects.get(pk=row).system_prompt_hash == kept
+
+
 def test_it_changes_nothing_by_form(acme: str, admin_of: Admin, everything: dict[str, Any]) -> None:
     client = admin_of(acme)
     for name in NAMES:
