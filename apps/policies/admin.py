@@ -18,16 +18,26 @@ from apps.decision.types import BlastRadius
 from apps.policies import services
 from apps.policies.admin_canaries import CanaryAdmin
 from apps.policies.admin_changes import ChangeAdmin, ChangeSettingsAdmin, ComparisonAdmin, ask_for_note
+from apps.policies.admin_inbound import (
+    InboundRuleAdmin,
+    InboundRuleSettingAdmin,
+    InboundSettingAdmin,
+    SourceRuleAdmin,
+)
 from apps.policies.models import (
     BlastRadiusSetting,
     CanaryToken,
     Comparison,
     DlpPattern,
     DlpSetting,
+    InboundRule,
+    InboundRuleSetting,
+    InboundSetting,
     Policy,
     PolicyChangeRequest,
     PolicyVersion,
     RateLimitSetting,
+    SourceRule,
 )
 from apps.policies.permissions import person_of
 from apps.policies.services import blast_radius, changes, limits, shadows
@@ -344,3 +354,7 @@ tenant_site.register(DlpSetting, DlpSettingAdmin)
 tenant_site.register(BlastRadiusSetting, BlastRadiusAdmin)
 tenant_site.register(RateLimitSetting, RateLimitAdmin)
 tenant_site.register(CanaryToken, CanaryAdmin)
+tenant_site.register(InboundSetting, InboundSettingAdmin)
+tenant_site.register(InboundRule, InboundRuleAdmin)
+tenant_site.register(InboundRuleSetting, InboundRuleSettingAdmin)
+tenant_site.register(SourceRule, SourceRuleAdmin)

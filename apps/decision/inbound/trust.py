@@ -48,6 +48,8 @@ class Sources(tuple[SourceRule, ...]):
             else:
                 made.exact.setdefault(rule.pattern, rule)
         made.families = tuple(families)
+        if any(rule.tier is Tier.TRUSTED for rule in made.below.values()):
+            suffix_of("example.com")  # the list is read here once, and not while a call waits
         made.endings = frozenset(name.rpartition(".")[2] for name in (*made.exact, *made.below))
         made.blocking = any(rule.kind != "server" and rule.tier is Tier.BLOCK for rule in made)
         return made
