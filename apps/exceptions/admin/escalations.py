@@ -59,8 +59,10 @@ class EscalationAdmin(ReadOnlyAdmin):
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        of_call = obj is None or obj.subject == Escalation.Subject.CALL
-        return [one for one in super().get_fieldsets(request, obj) if not (of_call and one[0] == "Result")]
+        head, *others = super().get_fieldsets(request, obj)
+        result = [one for one in others if one[0] == "Result"]
+        others = [one for one in others if one[0] != "Result"]
+        return [head, *(result if obj is not None and obj.subject == Escalation.Subject.INBOUND else ()), *others]
 
     def has_answer_permission(self, request: HttpRequest) -> bool:
         return self._holds(request, Role.ANALYST)

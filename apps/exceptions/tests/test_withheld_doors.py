@@ -80,6 +80,8 @@ def test_the_page_marks_the_orders_beside_the_sanitised_version(acme: str, admin
     page = admin_of(acme).get(f"{ADMIN}/escalation/{held.id}/change/").content.decode()
     assert f"<mark title='imperative_command'>{ORDER}</mark>" in page
     assert "[removed]" in page
+    assert (key in page, "[REDACTED:" in page) == (False, True)
+    assert page.index("What came back") < page.index("Requester id")
     assert "<script>alert(1)" not in page
     for words in ("ignore_previous", "minutes.example", "critical", "0.98"):
         assert words in page
@@ -90,7 +92,7 @@ def test_the_page_marks_the_orders_beside_the_sanitised_version(acme: str, admin
 
 def test_the_page_of_a_call_has_no_result(acme: str, admin_of: Admin) -> None:
     page = admin_of(acme).get(f"{ADMIN}/escalation/{hold(acme).id}/change/").content.decode()
-    assert "What came back" not in page.title().replace("What Came Back", "What came back")
+    assert "What came back" not in page
     assert 'value="block_source"' not in page
 
 
