@@ -11,8 +11,8 @@ from apps.decision.types import InboundAction, Severity
 _WINDOW = 64_000  # code points that are scanned at once; findings are counted between two windows
 _OVERLAP = 4_000
 _CENTRE = _OVERLAP // 2
-MAX_ORDERS = 200  # that are flagged or withheld; who reads on after so many?
-MAX_FOUND = 2_000
+MAX_ORDERS = 200  # that are withheld; who reads on after so many?
+MAX_FOUND = 2_000  # of all others, that are kept: a manual is full of what looks a little like orders
 _SEVERITIES = tuple(Severity)
 _STRENGTH = {action: strength for strength, action in enumerate(InboundAction)}
 
@@ -65,15 +65,13 @@ class Reader:
             if not report.findings and joints is None:
                 return texts, NOTHING
             found, score = [one for one in report.findings if one.end > len(lead)], report.score
-            complete = not self._too_many(found)
+            found, complete = self._kept(found)
         else:
             found, score, complete = self._in_windows(text, len(lead))
         across: list[Injection] = []
         if joints is not None:
             across, _, whole = self._in_windows(joints.text)
             complete = complete and whole
-        if not complete:
-            found, across = found[:MAX_ORDERS], across[:MAX_ORDERS]
         if found or across:
             texts = texts.located()
         orders = tuple(self._orders(texts, found, across, joints, len(lead)))
@@ -111,15 +109,22 @@ class Reader:
                 begins_here = one.start >= _CENTRE or at == 0
                 if begins_here and (last or one.start < _WINDOW - _CENTRE) and at + one.end > lead:
                     found.append(replace(one, start=at + one.start, end=at + one.end))
-            if self._too_many(found):
+            found, complete = self._kept(found)
+            if not complete:
                 return found, score, False
         return found, score, True
 
-    def _too_many(self, found: list[Injection]) -> bool:
+    def _kept(self, found: list[Injection]) -> tuple[list[Injection], bool]:
+        """No more than anybody wants to know; and whether reading may go on."""
         if len(found) <= MAX_ORDERS:
-            return False
-        grave = sum(self._weight(one)[1] is not InboundAction.ALLOW for one in found)
-        return grave > MAX_ORDERS or len(found) > MAX_FOUND
+            return found, True
+        grave = [one for one in found if self._weight(one)[1] is InboundAction.WITHHOLD]
+        if len(grave) > MAX_ORDERS:
+            return grave[:MAX_ORDERS], False
+        if len(found) <= MAX_FOUND:
+            return found, True
+        others = [one for one in found if self._weight(one)[1] is not InboundAction.WITHHOLD]
+        return sorted((*grave, *others[:MAX_FOUND]), key=lambda one: one.start), True
 
     def _weighed(self, injection: Injection, pieces: tuple[Piece, ...]) -> Order:
         return Order(injection, *self._weight(injection), pieces)

@@ -14,7 +14,7 @@ from apps.decision.inbound.trust import Sources, resolve
 from apps.decision.scan.injection.kinds import RANK, InjectionClass, Report
 from apps.decision.scan.injection.sanitise import placeholder
 from apps.decision.scan.redact import Edit, edited
-from apps.decision.scan.scanner import SCAN_LIMIT, strongest
+from apps.decision.scan.scanner import MAX_PATHS, SCAN_LIMIT, strongest
 from apps.decision.types import (
     JSON,
     DlpAction,
@@ -98,6 +98,8 @@ class _Screen:
     def _without(self, value: JSON, wanted: list[Edit], salt: bytes, before: str, read: Reader | None) -> JSON:
         """The value with the edits made, and whatever else comes to light then."""
         for _ in range(_ROUNDS):
+            if sum(len(edit.path) for edit in wanted) > MAX_PATHS:
+                break
             value = edited(value, wanted)
             texts, secrets = secrecy.find(value, Texts(value), self._scan_secrets, salt, before)
             texts, reading = read(texts, before) if read is not None else (texts, NOTHING)

@@ -227,6 +227,17 @@ def test_more_than_anybody_reads_is_withheld_and_emptied() -> None:
     assert screened.value == screened.sanitised
 
 
+def test_a_long_manual_that_is_flagged_here_and_there_is_delivered() -> None:
+    """Only what is withheld anyway is not read to its end."""
+    kind = InjectionClass.ROLE_REASSIGNMENT
+    found = tuple(Injection(kind, "made", Severity.HIGH, at, at + 1) for at in range(MAX_ORDERS + 100))
+    screen = build_screen(lambda text: Report(found, 0.8, Severity.HIGH), build_result_scanner({}, (), DlpAction.LOG))
+    manual = said("x" * 1_000)
+    screened = screen(manual, "files", SALT)
+    assert (screened.action, screened.value) == (FLAG, manual)
+    assert "scan_limit" not in {one.rule for one in screened.findings}
+
+
 def test_it_finds_the_last_order_of_a_long_text_where_it_stands() -> None:
     text = "The plants are green. " * 12_000
     for at in (63_990, 61_900, 62_100, 130_000, len(text)):
