@@ -31,6 +31,7 @@ _STARTS: Final = 16  # beginnings that are followed up
 _ENDS: Final = 8  # values of the present call that may be the last piece
 _TAKING: Final = frozenset({Severity.CRITICAL, Severity.HIGH})
 _SHORTEST: Final = 3  # a shorter beginning is a country's code, unless something of the secret follows it
+_SAID: Final = 4  # longer beginnings are no part of a word: sk-learn begins nothing
 _ALIKE: Final = 4  # shorter pieces may well be alike
 _EDGE: Final = r"(?:^|(?<=[^0-9A-Za-z]))"
 _WORD: Final = re.compile(r"[a-z]{5,}(?:[-_.][a-z]+)*")
@@ -102,7 +103,8 @@ class Fragments:
         for known in self._known.values():
             whole = one.spaced if known.spaced else one.tight
             for found in known.begun.finditer(whole):
-                if known.pattern.name in self._on and not _WORD.fullmatch(whole, found.end()):
+                said = len(found[0]) <= _SAID and _WORD.fullmatch(whole, found.end())
+                if known.pattern.name in self._on and not said:
                     starts.append((known.pattern.name, found.start()))
         return piece(name, text, tuple(starts)) if starts else one
 
@@ -116,8 +118,9 @@ class Fragments:
 
     def _sighted(self, pieces: list[Piece], new: int) -> list[str]:
         fields = list(dict.fromkeys(one.field for one in pieces[new:]))[:_ENDS]
-        chains = [range(len(pieces)), [index for index, one in enumerate(pieces) if one.odd]]
-        chains += [[index for index, one in enumerate(pieces) if one.field == field] for field in fields]
+        every = _further(pieces, 0)
+        chains = [every, [index for index in every if pieces[index].odd]]
+        chains += [[index for index in every if pieces[index].field == field] for field in fields]
         found: set[str] = set()
         for chain in chains:
             texts = [pieces[index].letters for index in chain]
@@ -155,29 +158,33 @@ def _completes(known: _Known, pieces: list[Piece], start: int, at: int, new: int
         joined, ends = "".join(texts), list(accumulate(map(len, texts)))
         for number in [number for number, index in enumerate(chain) if index >= new and number][:_ENDS]:
             stream = joined[: ends[number]]
-            if stream not in tried and _is_secret(known, stream, ends[number - 1]):
-                return True
+            before = ends[number - 1]
+            if stream not in tried and _is_secret(known, stream, before):
+                return not _is_secret(known, stream[:before], 0)  # else it was whole before, and this is no part of it
             tried.add(stream)
     return False
 
 
 def _chains(pieces: list[Piece], start: int) -> tuple[list[int], ...]:
-    """What may continue a beginning: the same field's pieces; all; those that look like nothing ordinary; both.
-
-    What a field says again is no further piece.
-    """
-    first = pieces[start]
-    said = {first.field: first.tight}
-    later: list[int] = []
-    for index in range(start + 1, len(pieces)):
-        one = pieces[index]
-        if not one.prose and (len(one.tight) < _ALIKE or said.get(one.field) != one.tight):
-            later.append(index)
-        said[one.field] = one.tight
+    """What may continue a beginning: the same field's pieces; all; those that look like nothing ordinary; both."""
+    first, later = pieces[start], _further(pieces, start)[1:]
     constant = {(one.field, one.tight) for one in pieces[:start]}
     same = [index for index in later if pieces[index].field == first.field]
     odd = [i for i in later if pieces[i].odd and (pieces[i].field, pieces[i].tight) not in constant]
     return [start, *same], [start, *later], [start, *odd], [start, *(index for index in same if pieces[index].odd)]
+
+
+def _further(pieces: list[Piece], start: int) -> list[int]:
+    """This piece and those behind it; what a field says again, and whole sentences, are none."""
+    first = pieces[start]
+    said = {first.field: first.tight}
+    further = [start]
+    for index in range(start + 1, len(pieces)):
+        one = pieces[index]
+        if not one.prose and (len(one.tight) < _ALIKE or said.get(one.field) != one.tight):
+            further.append(index)
+        said[one.field] = one.tight
+    return further
 
 
 def _is_secret(known: _Known, stream: str, before: int) -> bool:

@@ -156,7 +156,7 @@ def _unseal(owner: Owner, sealed: bytes) -> Record:
     schema, agent_id = owner
     try:
         plain = _cipher(schema).decrypt(sealed[4 : 4 + _NONCE], sealed[4 + _NONCE :], agent_id.encode())
-    except InvalidTag:
+    except (InvalidTag, ValueError):
         return Record(0.0, False, ())
     at, opens, rows = orjson.loads(plain)
     pieces = tuple(piece(name, text, tuple((rule, place) for rule, place in starts)) for name, text, starts in rows)
