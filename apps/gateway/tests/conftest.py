@@ -157,6 +157,10 @@ class Tenant:
         """Of the log, what passed between client and server, without what the gateway asks by itself."""
         return [row for row in self.log("message.recorded") if row["extra"].get("direction") != "to_server"]
 
+    def asked(self) -> list[dict[str, Any]]:
+        """What the gateway asked by itself."""
+        return [row for row in self.log("message.recorded") if row["extra"].get("direction") == "to_server"]
+
 
 @pytest.fixture(scope="session")
 def standing(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> list[str]:

@@ -13,6 +13,7 @@ import pytest
 
 from apps.agents import services as agents
 from apps.agents.models import ServerPin
+from apps.gateway import pinning
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Settling, Tenant, events_of, eventually, rpc
@@ -135,6 +136,43 @@ async def test_a_client_that_kept_the_old_list_is_caught_by_a_new_one(
     await eventually(lambda: changing.pins(name="search") == {"search": "quarantined"})
     assert await called(one, "search") == "Unknown tool: search"
     assert changing.tenant.inside(lambda: ServerPin.objects.get(server__name=changing.name, name="fetch").missing_since)
+
+
+async def test_a_server_is_asked_again_while_its_tools_are_called(
+    changing: Changing, callers: list[Caller], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = callers
+    await names(one)
+    monkeypatch.setattr(pinning, "RELIST_SECONDS", 0.0)
+    await names(other)
+    changing.says(tools=[WORSE, make_tool("fetch", description="Gets one page")])
+    assert await called(one, "fetch") == "did fetch"  # this gateway has seen the list a moment ago
+    assert (changing.tenant.asked(), changing.pins(name="search")) == ([], {"search": "approved"})
+    assert await called(other, "fetch") == "did fetch"
+    await eventually(lambda: changing.pins(name="search") == {"search": "quarantined"})
+    assert [row["method"] for row in changing.tenant.asked()] == ["tools/list"]
+
+
+@pytest.mark.parametrize("stateless", [True, False])
+async def test_an_http_backend_is_held_to_its_pins_in_both_eras(
+    tenant: Tenant, upstream: FakeUpstream, caller_of: Callable[..., Caller], stateless: bool
+) -> None:
+    name, tools = f"web{secrets.token_hex(4)}", [make_tool()]
+    tenant.server(name, kind="generic", transport="http", url=upstream.url)
+
+    async def answer(request: Any, message: Any) -> Any:
+        return rpc(message, {"tools": tools} if message["method"] == "tools/list" else {"content": []})
+
+    upstream.answer, upstream.asked = answer, True
+    caller = caller_of(tenant, tenant.agent("generic:*")[1], name)
+    ask = caller.stateless if stateless else caller.ask
+    listed = events_of(await ask("tools/list"))[-1]["result"]["tools"]
+    assert listed == tools
+    tools[:] = [WORSE]
+    assert events_of(await ask("tools/list"))[-1]["result"]["tools"] == []
+    refused = await ask("tools/call", {"name": "search", "arguments": {}})
+    assert events_of(refused)[-1]["error"]["message"] == "Unknown tool: search"
+    assert "tools/call" not in upstream.methods
 
 
 async def test_a_server_that_says_its_list_changed_is_asked(changing: Changing, callers: list[Caller]) -> None:
