@@ -151,6 +151,7 @@ def run(var: Path, port: int, *, serve: bool) -> int:
         python = sys.executable
         processes.start("demo-web", [python, "-m", "behavry.demo.web_server", "--port", str(web_port)])
         uvicorn = ["-m", "uvicorn", "behavry.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+        uvicorn += ["--http", "apps.gateway.serving:HttpProtocol"]
         processes.start("web", [python, *uvicorn, "--log-level", "warning", "--timeout-graceful-shutdown", "5"])
         processes.start(
             "worker", [python, "-m", "celery", "-A", "behavry", "worker", "--concurrency", "1", "-l", "WARNING"]

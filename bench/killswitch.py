@@ -94,6 +94,7 @@ def stage(directory: Path, *, hammers: int = 2) -> Iterator[Stage]:
     with Processes(environment(), directory) as processes:
         sides = [_side(directory, name, processes) for name in ("stopped", "bystander")]
         serve = [sys.executable, "-m", "uvicorn", "--host", "127.0.0.1", "--no-access-log", "--log-level", "warning"]
+        serve += ["--http", "apps.gateway.serving:HttpProtocol"]
         for number, port in enumerate(gateways):
             processes.start(f"gateway{number}", [*serve, "behavry.asgi:gateway", "--port", str(port)])
         processes.start("web", [*serve, "behavry.asgi:application", "--port", str(web)])

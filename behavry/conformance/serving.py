@@ -68,7 +68,16 @@ async def start_gateway(
     port = free_port()
     base = f"http://{HOST}:{port}"
     agent = await _seed(fixture_url, more)
-    command = (sys.executable, "-m", "uvicorn", "behavry.asgi:application", "--host", HOST, "--port", str(port))
+    command: tuple[str, ...] = (
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "behavry.asgi:application",
+        "--host",
+        HOST,
+        "--port",
+        str(port),
+    )
     environment = {
         **os.environ,
         "BEHAVRY_GATEWAY_ALLOWED_ORIGINS": base,
@@ -77,6 +86,7 @@ async def start_gateway(
         "BEHAVRY_GATEWAY_MAX_CHILDREN_PER_AGENT": "100",
         "BEHAVRY_LOG_LEVEL": "ERROR",
     }
+    command += ("--http", "apps.gateway.serving:HttpProtocol")
     async with listening((*command, "--log-level", "error"), port, environment):
         token = await fetch_token(base, agent["client_id"], agent["client_secret"])
         yield Running(base, token)

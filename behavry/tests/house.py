@@ -86,6 +86,7 @@ class House:
     def start(self) -> None:
         self.processes = Processes(self.env, self.logs)
         command = ["-m", "uvicorn", "behavry.asgi:gateway", "--host", "127.0.0.1", "--port", str(self.port)]
+        command += ["--http", "apps.gateway.serving:HttpProtocol"]
         self.process = self.processes.start("gateway", [sys.executable, *command, "--no-access-log"])
         self.await_answer()
 

@@ -31,6 +31,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[[str], int]]:
         def start(name: str) -> int:
             port = free_port()
             command = [sys.executable, "-m", "uvicorn", f"behavry.asgi:{name}", "--port", str(port)]
+            command += ["--http", "apps.gateway.serving:HttpProtocol"]
             processes.start(name, command)
             deadline = time.monotonic() + 30
             while time.monotonic() < deadline:
