@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apps.decision.approvals import binding
+from apps.decision.approvals import binding, result_binding
 from apps.decision.tests.builders import pass_through
 from apps.decision.types import (
     Action,
@@ -104,3 +104,29 @@ def test_it_is_bound_to_where_the_called_server_leads_and_with_whose_account() -
         {"headers": {"Authorization": "two"}}, {"environment": {"KEY": "one"}}, {"tool_actions": {"read": "delete"}},
     ]  # fmt: skip
     assert len({bound_to(**change) for change in changes}) == len(changes)
+
+
+def result_digest(bound: Bound, session: str = "s") -> str:
+    """The binding of the result of a call that has these words; those of the rules and of the tool do not count."""
+    schema, agent_id, requester, channel, verified, server, method, tool, input_hash, _, rules = bound
+    agent = Agent(agent_id, "reader", "active", (), (), "low")
+    book = Rulebook(
+        schema, 7, "", (), {}, {}, {}, frozenset(), lambda _: Ruling(Effect.DENY, "", ""), lambda _: (),
+        pass_through, PayloadMode.METADATA_ONLY, rules=rules,
+    )  # fmt: skip
+    facts = Facts(
+        book,
+        Caller(agent, session),
+        Server(server, "generic", "http", True),
+        Requester(requester, channel, bool(verified)),
+    )
+    return result_binding(facts, method, tool, input_hash)
+
+
+@given(bound, bound, words, words)
+def test_a_result_is_bound_to_the_call_and_neither_to_rules_nor_session(
+    one: Bound, other: Bound, rules: str, session: str
+) -> None:
+    assert (result_digest(one) == result_digest(other)) == (one[:9] == other[:9])
+    assert result_digest((*one[:10], rules), session) == result_digest(one)
+    assert result_digest(one) != digest(one)

@@ -54,7 +54,7 @@ async def test_the_caller_is_held_and_gets_the_sanitised_version_that_a_person_l
     assert not calling.done()
     await room.answers(row, "allow_sanitized")
     text = text_of(await calling)
-    assert "Minutes of Monday." in text
+    assert "Minutes of Monday" in text
     assert "Next meeting on Friday." in text
     assert "previous instructions" not in text
     assert (len(room.forwarded), kept(room)) == (1, 0)
@@ -184,7 +184,7 @@ async def test_a_result_survives_a_caller_that_has_gone(room: Fetching, caller: 
     calling.cancel()
     await asyncio.gather(calling, return_exceptions=True)
     await room.answers(row, "allow_sanitized")
-    assert "Minutes of Monday." in text_of(await hasty.call("post_message", text="a"))
+    assert "Minutes of Monday" in text_of(await hasty.call("post_message", text="a"))
     assert len(room.forwarded) == 1
 
 
@@ -197,7 +197,7 @@ async def test_a_call_that_a_person_approved_needs_no_second_approval_for_its_re
     row = await room.asked(2)
     assert (row.subject, len(room.forwarded)) == ("inbound", 1)
     await room.answers(row, "allow_sanitized")
-    assert "Minutes of Monday." in text_of(await hasty.call("post_message", text=TEXT))
+    assert "Minutes of Monday" in text_of(await hasty.call("post_message", text=TEXT))
     assert [one.subject for one in room.escalations()] == ["call", "inbound"]
     assert account(await hasty.call("post_message", text=TEXT))["status"] == "pending"  # a new call, a new question
     assert len(room.forwarded) == 1
@@ -219,7 +219,7 @@ async def test_a_stream_that_has_begun_ends_with_what_was_released(room: Fetchin
     await room.answers(await room.asked(), "allow_sanitized")
     events = events_of(await calling)
     assert events[0]["method"] == "notifications/message"
-    assert "Minutes of Monday." in events[-1]["result"]["content"][0]["text"]
+    assert "Minutes of Monday" in events[-1]["result"]["content"][0]["text"]
     assert ORDER not in str(events)
 
 
@@ -321,7 +321,7 @@ async def test_in_the_stateless_era_a_state_brings_its_result_once(room: Fetchin
     asked = (await caller.stateless("tools/call", params)).json()["result"]
     again = {**params, "requestState": asked["requestState"]}
     await room.answers(await room.asked(), "allow_sanitized")
-    assert "Minutes of Monday." in text_of(await caller.stateless("tools/call", again))
+    assert "Minutes of Monday" in text_of(await caller.stateless("tools/call", again))
     told = outcome(await caller.stateless("tools/call", again))
     assert "delivered already" in told["content"][0]["text"]
     assert len(room.forwarded) == 1
