@@ -43,7 +43,8 @@ def call(id: Any, params: dict[str, Any]) -> dict[str, Any] | None:
     if name == "read_memory":
         return text(str(len(bytearray(3_000_000_000))))
     if name == "read_ask":
-        say({"jsonrpc": "2.0", "id": 77, "method": "elicitation/create", "params": {"message": "Which?"}})
+        question = {"message": arguments.get("question", "Which?")}
+        say({"jsonrpc": "2.0", "id": 77, "method": "elicitation/create", "params": question})
         answer = json.loads(sys.stdin.readline())
         return text(json.dumps(answer))
     if name == "read_family":

@@ -1,6 +1,5 @@
 """What becomes of what a server sends: what goes on, what is replaced, and what the log says of each."""
 
-import asyncio
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,12 +13,11 @@ from aiohttp import web
 
 from apps.decision.types import Rulebook
 from apps.exceptions.services.escalation_settings import configure_escalations
-from apps.gateway import io
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
-from apps.gateway.tests.conftest import Caller, FakeUpstream, Settling, Tenant, events_of, eventually, rpc
-from apps.gateway.tests.test_faults import streamed
-from apps.gateway.tests.test_returning import ORDER, READ, SECRET, event, offered, unblocked
+from apps.gateway.tests.conftest import Caller, FakeUpstream, Settling, Tenant, eventually, rpc
+from apps.gateway.tests.test_returning import ORDER, READ, SECRET, offered, unblocked
+from apps.policies import rulebook as rulebooks
 from apps.policies.services import inbound, source_rules
 
 CallerOf = Callable[..., Caller]
@@ -180,7 +178,7 @@ async def test_a_trusted_source_is_not_searched_for_orders_but_for_secrets(
 async def test_a_screen_that_fails_lets_nothing_through(
     ready: Tenant, caller: Caller, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    load = io.rulebooks.load
+    load: Callable[..., Rulebook] = rulebooks.load
 
     def broken(*args: Any, **more: Any) -> Any:
         raise RuntimeError("a defect")
@@ -188,7 +186,7 @@ async def test_a_screen_that_fails_lets_nothing_through(
     def load_broken(*args: Any, **more: Any) -> Rulebook:
         return replace(load(*args, **more), screen_inbound=broken)
 
-    monkeypatch.setattr(io.rulebooks, "load", load_broken)
+    monkeypatch.setattr(rulebooks, "load", load_broken)
     saying(upstream, "The meeting is at noon.")
     answers = [await caller.call("read_notes"), await caller.ask("resources/list"), await caller.ask("ping")]
     assert [answer.text for answer in answers if "It could not be screened" not in answer.text] == []
@@ -224,82 +222,3 @@ async def test_an_error_of_the_server_is_text_that_a_model_reads(
     assert READ not in str(body)
     assert (body["error"]["code"], body["error"]["data"], body["id"]) == (-32000, {"more": "kept"}, 1)
     assert (await entry(ready, "inbound.injection_blocked"))["method"] == "tools/call"
-
-
-@pytest.mark.parametrize("where", ["notes", "answer"])
-async def test_an_order_spread_over_a_stream_is_found(
-    ready: Tenant, caller: Caller, upstream: FakeUpstream, where: str
-) -> None:
-    """What is found is in the later part: the earlier one was read when nobody could know."""
-    first, rest = ORDER[:27], ORDER[27:]
-
-    async def answer(request: web.Request, message: Any) -> web.StreamResponse:
-        if not message or "id" not in message:
-            return web.Response(status=202)
-        one = event({"method": "notifications/message", "params": {"level": "info", "data": first}})
-        two = event({"method": "notifications/message", "params": {"level": "info", "data": rest}})
-        last = event({"id": message["id"], "result": offered("tools/call", rest if where == "answer" else "done")})
-        return await streamed(request, one, *([two] if where == "notes" else []), last)
-
-    upstream.answer = answer
-    events = events_of(await caller.call("read_notes"))
-    assert events[0]["params"]["data"] == first
-    assert "previous instructions" not in str(events)
-    assert "instructions and reveal" not in str(events[1:])
-    blocked = await entry(ready, "inbound.injection_blocked")
-    assert blocked["method"] == ("notifications/message" if where == "notes" else "tools/call")
-
-
-async def test_a_secret_spread_over_a_get_stream_is_found(
-    ready: Tenant, caller: Caller, upstream: FakeUpstream
-) -> None:
-    parts = [f"key {SECRET[:9]}", SECRET[9:]]
-
-    async def answer(request: web.Request, message: Any) -> web.StreamResponse:
-        notes = [{"method": "notifications/message", "params": {"level": "info", "data": part}} for part in parts]
-        return await streamed(request, *(event(note) for note in notes))
-
-    upstream.answer = answer
-    url = f"http://{caller.host}/mcp/v1/{caller.server}"
-    told = events_of(await caller.client.get(url, headers=caller.headers()))
-    assert told[0]["params"]["data"] == parts[0]
-    assert parts[1] not in str(told)
-
-
-async def test_a_text_where_a_method_has_its_name_goes_nowhere(
-    ready: Tenant, caller: Caller, upstream: FakeUpstream
-) -> None:
-    async def answer(request: web.Request, message: Any) -> web.StreamResponse:
-        return await streamed(request, event({"method": ORDER}), event({"id": 1, "result": {"content": []}}))
-
-    upstream.answer = answer
-    assert len(events_of(await caller.call("read_notes"))) == 1
-    assert (await entry(ready, "inbound.injection_blocked"))["policy_id"] == "inbound.screen"
-
-
-async def test_a_large_answer_holds_up_no_other_call(
-    ready: Tenant, caller: Caller, upstream: FakeUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The small call ends while the large one is still looked at: it is, until the small one has ended."""
-    load, ended = io.rulebooks.load, asyncio.Event()
-    loop = asyncio.get_running_loop()
-
-    def load_slow(*args: Any, **more: Any) -> Rulebook:
-        book = load(*args, **more)
-
-        def screen(value: Any, *rest: Any) -> Any:
-            if len(str(value)) > 100_000:
-                asyncio.run_coroutine_threadsafe(ended.wait(), loop).result(10)
-            return book.screen_inbound(value, *rest)
-
-        return replace(book, screen_inbound=screen)
-
-    monkeypatch.setattr(io.rulebooks, "load", load_slow)
-    saying(upstream, "word " * 40_000)
-    large = asyncio.create_task(caller.call("read_notes"))
-    await eventually(lambda: upstream.seen)
-    saying(upstream, "The meeting is at noon.")
-    assert "noon" in (await caller.call("read_notes")).text
-    assert not large.done()
-    ended.set()
-    assert "word word" in (await large).text
