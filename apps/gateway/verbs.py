@@ -1,6 +1,7 @@
 """The verb that a tool's name speaks of, where the registry names none. A name that says nothing is `execute`."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from apps.decision.types import Action
@@ -24,6 +25,7 @@ _VERBS: Final = {word: action for action, words in _WORDS_OF.items() for word in
 _WORD: Final = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 
 
+@lru_cache(4_096)
 def verb_of(tool: str) -> Action:
     """The first verb counts, but a deletion or execution anywhere in the name outweighs a gentler one."""
     verbs = [_VERBS[word] for word in map(str.lower, _WORD.findall(tool)) if word in _VERBS]
