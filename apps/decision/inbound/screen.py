@@ -76,10 +76,10 @@ class _Screen:
         texts, reading = read(texts, before) if read is not None else (texts, NOTHING)
         if not secrets and not reading.orders and reading.complete:
             return Screened(value)
-        if not reading.complete or secrecy.unread(secrets):
-            return _unread(value, texts, reading, secrets)
         removed = secrecy.edits(secrets)
         passed = self._without(value, removed, salt, before, None) if removed else value
+        if not reading.complete or secrecy.unread(secrets):
+            return _unread(value, passed, texts, reading, secrets)
         sanitised: JSON = None
         if reading.action is InboundAction.WITHHOLD:
             wanted = removed + _edits(texts, reading, secrets)
@@ -134,13 +134,13 @@ class _Sourced:
         return replace(screened, tier=standing.tier, source_rule=standing.rule, domains=told)
 
 
-def _unread(value: JSON, texts: Texts, reading: Reading, secrets: list[Secret]) -> Screened:
-    """Nobody saw all of it: it waits for a person, and nothing of it is passed on meanwhile."""
+def _unread(value: JSON, passed: JSON, texts: Texts, reading: Reading, secrets: list[Secret]) -> Screened:
+    """Nobody saw all of it: it waits for a person. Where it may hold more secrets, not even a person passes it on."""
     empty = emptied(value, _UNREAD)
     known = [one for one in secrets if one.finding.rule != SCAN_LIMIT]
     findings = (_LIMIT, *_findings(texts, reading, secrets))
     return Screened(
-        empty,
+        empty if secrecy.unread(secrets) else passed,
         InboundAction.WITHHOLD,
         Severity.CRITICAL,
         reading.score,
