@@ -106,7 +106,11 @@ def test_it_notices_an_address_that_does_not_answer() -> None:
     assert not _answers("/api/v1/agent") and not _answers("/mcp/v2/files")
 
 
-@pytest.mark.parametrize("block", re.findall(r"```rego\n(.*?)```", _text("docs/policies.md"), re.S), ids=_first_line)
+WITH_POLICIES = ("docs/policies.md", "docs/source-rules.md")
+POLICIES = [block for name in WITH_POLICIES for block in re.findall(r"```rego\n(.*?)```", _text(name), re.S)]
+
+
+@pytest.mark.parametrize("block", POLICIES, ids=_first_line)
 def test_every_policy_in_the_documents_can_be_saved_and_activated(block: str) -> None:
     slug = checking.slug_of(block)
     checking.check(block, slug)
