@@ -117,10 +117,10 @@ class Fragments:
         return found
 
     def _sighted(self, pieces: list[Piece], new: int) -> list[str]:
-        fields = list(dict.fromkeys(one.field for one in pieces[new:]))[:_ENDS]
+        fields = list(dict.fromkeys(one.name for one in pieces[new:]))[:_ENDS]
         every = _further(pieces, 0)
         chains = [every, [index for index in every if pieces[index].odd]]
-        chains += [[index for index in every if pieces[index].field == field] for field in fields]
+        chains += [[index for index in every if pieces[index].name == field] for field in fields]
         found: set[str] = set()
         for chain in chains:
             texts = [pieces[index].letters for index in chain]
@@ -168,22 +168,22 @@ def _completes(known: _Known, pieces: list[Piece], start: int, at: int, new: int
 def _chains(pieces: list[Piece], start: int) -> tuple[list[int], ...]:
     """What may continue a beginning: the same field's pieces; all; those that look like nothing ordinary; both."""
     first, later = pieces[start], _further(pieces, start)[1:]
-    constant = {(one.field, one.tight) for one in pieces[:start]}
-    same = [index for index in later if pieces[index].field == first.field]
-    odd = [i for i in later if pieces[i].odd and (pieces[i].field, pieces[i].tight) not in constant]
+    constant = {(one.name, one.tight) for one in pieces[:start]}
+    same = [index for index in later if pieces[index].name == first.name]
+    odd = [i for i in later if pieces[i].odd and (pieces[i].name, pieces[i].tight) not in constant]
     return [start, *same], [start, *later], [start, *odd], [start, *(index for index in same if pieces[index].odd)]
 
 
 def _further(pieces: list[Piece], start: int) -> list[int]:
     """This piece and those behind it; what a field says again, and whole sentences, are none."""
     first = pieces[start]
-    said = {first.field: first.tight}
+    said = {first.name: first.tight}
     further = [start]
     for index in range(start + 1, len(pieces)):
         one = pieces[index]
-        if not one.prose and (len(one.tight) < _ALIKE or said.get(one.field) != one.tight):
+        if not one.prose and (len(one.tight) < _ALIKE or said.get(one.name) != one.tight):
             further.append(index)
-        said[one.field] = one.tight
+        said[one.name] = one.tight
     return further
 
 

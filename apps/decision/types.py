@@ -64,7 +64,7 @@ class PinStatus(StrEnum):
 class Piece:
     """A short text of a call that may be a part of a secret, and what it looks like (`pieces.py`)."""
 
-    field: str  # without what numbers it
+    name: str  # of the field it stands in, without what numbers it
     text: str = field(repr=False)
     tight: str = field(repr=False)  # without labels, wrappers and white space
     spaced: str = field(repr=False)

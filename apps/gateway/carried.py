@@ -55,11 +55,12 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """A record that is known here and not sent yet."""
+    """A record of this process. `source` is the message, which may be judged again."""
 
     owner: Owner
     record: Record
     sealed: bytes
+    source: object
 
 
 class Carried:
@@ -81,21 +82,30 @@ class Carried:
                 self._opened.popitem(last=False)
         return _from_the_beginning(known[1])
 
-    def since(self, schema: str, agent_id: str, earlier: tuple[Pieces, ...]) -> tuple[Pieces, ...]:
-        """The same with what was added here meanwhile."""
+    def since(
+        self, schema: str, agent_id: str, earlier: tuple[Pieces, ...], source: object = None
+    ) -> tuple[Pieces, ...]:
+        """The same with what was added here meanwhile, and without what this very message carried the last time."""
         recent = self._recent.get((schema, agent_id))
         if recent is None:
             return earlier
         self._forget((schema, agent_id), time.time())
+        own = [one.record.pieces for one in recent if one.source is source and source is not None]
+        if own:
+            earlier = tuple(known for known in earlier if not any(known is one for one in own))
+            recent = [one for one in recent if one.source is not source]
         more = [one.record for one in recent if not any(one.record.pieces is known for known in earlier)]
         if earlier:
             return (*earlier, *(record.pieces for record in more))
         return _from_the_beginning(tuple(more))
 
-    def add(self, schema: str, agent_id: str, pieces: Pieces, opens: bool) -> Parcel:
-        """Known from now on to this process; on its way with `send`, or forgotten with `withdraw`."""
+    def add(self, schema: str, agent_id: str, pieces: Pieces, opens: bool, source: object = None) -> Parcel | None:
+        """Known from now on to this process; on its way with `send`, or forgotten with `withdraw`. None: it was sent,
+        and is judged again."""
         owner, record = (schema, agent_id), Record(time.time(), opens, pieces)
-        parcel = Parcel(owner, record, _seal(owner, record))
+        if source is not None and any(one.source is source for one in self._recent.get(owner, ())):
+            return None
+        parcel = Parcel(owner, record, _seal(owner, record), source)
         if len(self._recent) > AGENTS_KEPT:
             for other in list(self._recent):
                 self._forget(other, record.at)
@@ -111,8 +121,7 @@ class Carried:
     def withdraw(self, parcel: Parcel) -> None:
         """Nothing of it has left."""
         recent = self._recent.get(parcel.owner, [])
-        if parcel in recent:
-            recent.remove(parcel)
+        recent[:] = [one for one in recent if one is not parcel]
         if not recent:
             self._recent.pop(parcel.owner, None)
 
@@ -145,7 +154,7 @@ def _cipher(schema: str) -> AESGCM:
 def _seal(owner: Owner, record: Record) -> bytes:
     """Length, nonce, ciphertext: records can stand behind one another."""
     schema, agent_id = owner
-    rows = [(one.field, one.text, one.starts) for one in record.pieces]
+    rows = [(one.name, one.text, one.starts) for one in record.pieces]
     nonce = os.urandom(_NONCE)
     body = _cipher(schema).encrypt(nonce, orjson.dumps((record.at, record.opens, rows)), agent_id.encode())
     return struct.pack(">I", _NONCE + len(body)) + nonce + body

@@ -101,7 +101,9 @@ async def _remembering(io: Io, case: Case, settle: Settle, ready: Ready) -> Judg
     request = case.request
     facts = request.facts
     opens = facts.book.fragments is not None and facts.book.fragments.opens(case.pieces)
-    parcel = io.carried.add(request.schema, facts.caller.agent.id, case.pieces, opens)
+    parcel = io.carried.add(request.schema, facts.caller.agent.id, case.pieces, opens, case.message)
+    if parcel is None:
+        return await _settled(io, case, settle, ready)
     try:
         judged = await _settled(io, case, settle, ready)
     except BaseException:
@@ -176,7 +178,7 @@ def _pieces(io: Io, request: Request, message: Message, sent: JSON, clean: JSON)
     judge, agent = facts.book.fragments, facts.caller.agent.id
     if judge is None:
         return facts, ()
-    earlier = io.carried.since(request.schema, agent, facts.earlier)
+    earlier = io.carried.since(request.schema, agent, facts.earlier, message)
     if not earlier and not judge.begun(sent):
         return facts, ()
     name = {"name"} if message.method in calls.WITH_ARGUMENTS else ()

@@ -156,7 +156,9 @@ FIELDS = ("path", "text", "query", "id", "cursor", "page_token", "channel", "sha
 
 
 def _value(chance: random.Random, kind: int) -> str:
-    drawn = lambda alphabet, size: "".join(chance.choices(alphabet, k=size))  # noqa: E731
+    def drawn(alphabet: str, size: int) -> str:
+        return "".join(chance.choices(alphabet, k=size))
+
     page = {"id": chance.randint(1, 99999), "offset": chance.randint(1, 100)}
     return [
         lambda: chance.choice(WORDS),

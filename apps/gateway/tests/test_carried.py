@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -11,10 +12,11 @@ from redis.asyncio import Redis
 from apps.decision.fragments import MAX_BYTES, MAX_CALLS, SECONDS, build_fragments
 from apps.decision.types import Pieces
 from apps.gateway import carried
-from apps.gateway.carried import Carried, Owner, Record
+from apps.gateway.carried import Carried, Owner, Parcel, Record
 from apps.gateway.redis_line import RedisLine
 
 FRAGMENTS = build_fragments()
+PING = b"*1\r\n$4\r\nPING\r\n"
 START = FRAGMENTS.pieces({"text": "ghp_" + "a1b2"})
 
 
@@ -30,7 +32,7 @@ def owner() -> Owner:
 @pytest.fixture
 async def line() -> AsyncIterator[RedisLine]:
     line = RedisLine(settings.REDIS_URL)
-    await line.command(b"*1\r\n$4\r\nPING\r\n")
+    await line.command(PING)
     yield line
     await line.close()
 
@@ -42,16 +44,22 @@ async def redis() -> AsyncIterator[Redis]:
     await client.aclose()
 
 
+def put(one: Carried, parcel: Parcel | None) -> None:
+    assert parcel is not None
+    one.send(parcel)
+
+
 async def stored(redis: Redis, owner: Owner) -> list[bytes]:
     await asyncio.sleep(0)
-    return list(await redis.lrange(f"{owner[0]}:carried:{owner[1]}", 0, -1))
+    rows = await redis.lrange(f"{owner[0]}:carried:{owner[1]}", 0, -1)
+    return [row for row in rows if isinstance(row, bytes)]
 
 
 async def test_another_process_reads_what_one_has_sent(line: RedisLine, redis: Redis, owner: Owner) -> None:
     one, two = Carried(line), Carried(line)
-    one.send(one.add(*owner, START, True))
-    one.send(one.add(*owner, pieces("c3D4e5"), False))
-    await line.command(b"*1\r\n$4\r\nPING\r\n")
+    put(one, one.add(*owner, START, True))
+    put(one, one.add(*owner, pieces("c3D4e5"), False))
+    await line.command(PING)
     records = await stored(redis, owner)
     blob = b"".join(records)
     assert two.read(*owner, blob) == one.read(*owner, blob) == (START, pieces("c3D4e5"))
@@ -62,6 +70,7 @@ async def test_another_process_reads_what_one_has_sent(line: RedisLine, redis: R
 async def test_it_is_known_here_at_once_and_not_once_it_is_withdrawn(line: RedisLine, owner: Owner) -> None:
     one = Carried(line)
     parcel = one.add(*owner, START, True)
+    assert parcel is not None
     assert one.since(*owner, ()) == (START,)
     assert one.since(*owner, (parcel.record.pieces,)) == (START,)
     assert one.since("t_globex", owner[1], ()) == ()
@@ -69,9 +78,21 @@ async def test_it_is_known_here_at_once_and_not_once_it_is_withdrawn(line: Redis
     assert one.since(*owner, ()) == ()
 
 
+async def test_a_message_that_is_judged_again_is_carried_once(line: RedisLine, redis: Redis, owner: Owner) -> None:
+    one, message = Carried(line), object()
+    parcel = one.add(*owner, START, True, message)
+    assert parcel is not None
+    one.send(parcel)
+    await line.command(PING)
+    earlier = one.read(*owner, b"".join(await stored(redis, owner)))
+    assert one.since(*owner, earlier, message) == ()
+    assert one.add(*owner, START, True, message) is None
+    assert one.since(*owner, earlier, object()) == (START,)
+
+
 async def test_nothing_is_kept_from_before_a_beginning_or_for_too_long(line: RedisLine, owner: Owner) -> None:
     def sealed(age: float, opens: bool, text: str) -> bytes:
-        return carried._seal(owner, Record(carried.time.time() - age, opens, pieces(text)))
+        return carried._seal(owner, Record(time.time() - age, opens, pieces(text)))
 
     blob = (
         sealed(SECONDS + 1, True, "ghp_1")
@@ -85,12 +106,12 @@ async def test_nothing_is_kept_from_before_a_beginning_or_for_too_long(line: Red
 async def test_redis_keeps_so_many_calls_and_bytes_and_no_more(line: RedisLine, redis: Redis, owner: Owner) -> None:
     one = Carried(line)
     for number in range(MAX_CALLS + 8):
-        one.send(one.add(*owner, pieces(f"ghp_{number}"), True))
-    await line.command(b"*1\r\n$4\r\nPING\r\n")
+        put(one, one.add(*owner, pieces(f"ghp_{number}"), True))
+    await line.command(PING)
     assert len(await stored(redis, owner)) == MAX_CALLS
     for number in range(12):
-        one.send(one.add(*owner, pieces(f"{number}" + "aB3" * 500), False))
-    await line.command(b"*1\r\n$4\r\nPING\r\n")
+        put(one, one.add(*owner, pieces(f"{number}" + "aB3" * 500), False))
+    await line.command(PING)
     records = await stored(redis, owner)
     assert 1 < len(records) < 12
     assert sum(map(len, records)) <= MAX_BYTES
@@ -99,7 +120,9 @@ async def test_redis_keeps_so_many_calls_and_bytes_and_no_more(line: RedisLine, 
 
 async def test_what_cannot_be_opened_is_as_if_it_were_not_there(line: RedisLine, owner: Owner) -> None:
     one = Carried(line)
-    record = one.add(*owner, START, True).sealed
+    parcel = one.add(*owner, START, True)
+    assert parcel is not None
+    record = parcel.sealed
     spoilt = record[:-1] + bytes([record[-1] ^ 1])
     reader = Carried(line)
     assert reader.read(*owner, spoilt + record) == (START,)

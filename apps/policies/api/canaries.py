@@ -27,17 +27,13 @@ class CanarySerializer(serializers.ModelSerializer[CanaryToken]):
         read_only_fields = fields
 
 
-class PlantedSerializer(CanarySerializer):
-    """`value` is shown this once."""
+class PlantedSerializer(serializers.ModelSerializer[CanaryToken]):
+    value = serializers.CharField(read_only=True, help_text="Shown this once.")
 
-    value = serializers.SerializerMethodField()
-
-    class Meta(CanarySerializer.Meta):
-        fields = (*CanarySerializer.Meta.fields, "value")
+    class Meta:
+        model = CanaryToken
+        fields = ("id", "name", "note", "created_by", "created_at", "retired_at", "value")
         read_only_fields = fields
-
-    def get_value(self, canary: CanaryToken) -> str:
-        return str(self.context["value"])
 
 
 class CanaryPage(serializers.Serializer[Any]):
@@ -86,7 +82,7 @@ class CanariesView(CanariesBase):
         given = CanaryInput(data=request.data)
         given.is_valid(raise_exception=True)
         planted = canaries.plant(actor=actor_of(request), **given.validated_data)
-        body = PlantedSerializer(planted.canary, context={"value": planted.value}).data
+        body = {**CanarySerializer(planted.canary).data, "value": planted.value}
         return Response(body, status=status.HTTP_201_CREATED, headers={"Cache-Control": "no-store"})
 
 

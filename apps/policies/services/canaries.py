@@ -91,7 +91,7 @@ def retire(canary_id: UUID, *, actor: str) -> CanaryToken:
 def live() -> Mapping[str, str]:
     """What is looked for, by name: never log it."""
     rows = CanaryToken.objects.filter(retired_at=None).values_list("name", "value_sealed")
-    return MappingProxyType({name: unseal(sealed, context=_context()).decode() for name, sealed in rows})
+    return MappingProxyType({name: unseal(bytes(sealed), context=_context()).decode() for name, sealed in rows})
 
 
 def _context() -> str:
