@@ -8,14 +8,16 @@ import pytest
 from aiohttp import web
 
 from apps.exceptions.models import Escalation, WithheldResult
-from apps.exceptions.services import withheld
+from apps.exceptions.services import withheld, withheld_flags
 from apps.exceptions.services.resolutions import Source
+from apps.exceptions.tasks import expire_escalations
 from apps.gateway.app import Gateway
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually, rpc
 from apps.gateway.tests.fetching import ORDER, PAGE, QUIET, Fetching, text_of
 from apps.gateway.tests.holding import HASTY, LIMITS, TEXT, account, outcome, served
 from apps.policies.models import SourceRule
 from apps.policies.services import source_rules
+from apps.tenants.redis import redis_client
 
 
 @pytest.fixture
@@ -45,13 +47,19 @@ def kept(room: Fetching) -> int:
     return room.tenant.inside(lambda: WithheldResult.objects.filter(escalation__agent_id=room.agent).count())
 
 
+async def waiting(gateway: Gateway, count: int = 1) -> None:
+    parts = gateway._parts
+    assert parts is not None
+    await eventually(lambda: parts.exchanges.holds.count == count)
+
+
 async def test_the_caller_is_held_and_gets_the_sanitised_version_that_a_person_lets_go(
-    room: Fetching, caller: Caller
+    room: Fetching, gateway: Gateway, caller: Caller
 ) -> None:
     calling = asyncio.create_task(caller.call("post_message", text="a"))
     row = await room.asked()
     assert (row.subject, row.findings[0]["class"]) == ("inbound", "imperative_command")
-    assert not calling.done()
+    await waiting(gateway)
     await room.answers(row, "allow_sanitized")
     text = text_of(await calling)
     assert "Minutes of Monday" in text
@@ -167,9 +175,7 @@ async def test_of_two_that_come_again_one_gets_it_and_none_carries_the_call_out(
     await hasty.call("post_message", text="a")
     row = await room.asked()
     calling = [asyncio.create_task(caller.call("post_message", id=id, text="a")) for id in (1, 2)]
-    parts = gateway._parts
-    assert parts is not None
-    await eventually(lambda: parts.exchanges.holds.count == 2)
+    await waiting(gateway, 2)
     await room.answers(row, "allow_sanitized")
     results = [outcome(answer) for answer in await asyncio.gather(*calling)]
     assert sorted(result["isError"] for result in results) == [False, True]
@@ -185,6 +191,15 @@ async def test_a_result_survives_a_caller_that_has_gone(room: Fetching, caller: 
     await asyncio.gather(calling, return_exceptions=True)
     await room.answers(row, "allow_sanitized")
     assert "Minutes of Monday" in text_of(await hasty.call("post_message", text="a"))
+    assert len(room.forwarded) == 1
+
+
+async def test_what_redis_has_lost_is_set_again_by_the_task(room: Fetching, hasty: Caller) -> None:
+    await hasty.call("post_message", text="a")
+    key = withheld_flags.flag_key(room.tenant.schema, room.agent)
+    assert await room.tenant.change(lambda: redis_client().delete(key)) == 1
+    await room.tenant.change(lambda: expire_escalations(room.tenant.schema))
+    assert account(await hasty.call("post_message", text="a"))["status"] == "pending"
     assert len(room.forwarded) == 1
 
 
@@ -223,7 +238,9 @@ async def test_a_stream_that_has_begun_ends_with_what_was_released(room: Fetchin
     assert ORDER not in str(events)
 
 
-async def test_in_a_batch_the_others_have_their_answers_at_once(room: Fetching, caller: Caller) -> None:
+async def test_in_a_batch_the_others_have_their_answers_at_once(
+    room: Fetching, gateway: Gateway, caller: Caller
+) -> None:
     async def brought(request: web.Request, message: Any) -> web.StreamResponse:
         text = PAGE if message["params"]["arguments"]["text"] == "a" else QUIET
         return rpc(message, {"content": [{"type": "text", "text": text}], "isError": False})
@@ -239,7 +256,9 @@ async def test_in_a_batch_the_others_have_their_answers_at_once(room: Fetching, 
         for text in ("a", "b")
     ]
     calling = asyncio.create_task(caller.send(batch, MCP_Protocol_Version="2025-03-26"))
-    await room.answers(await room.asked(), "allow_original")
+    row = await room.asked()
+    await waiting(gateway)
+    await room.answers(row, "allow_original")
     events = {event["id"]: event["result"]["content"][0]["text"] for event in events_of(await calling)}
     assert events == {"a": PAGE, "b": QUIET}
 
