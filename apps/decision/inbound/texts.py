@@ -139,6 +139,13 @@ class Texts:
         numbers = False
         while True:
             for key, child in children:
+                if not framed and isinstance(child, str) and not isinstance(key, int):
+                    member += 1  # what most of a large result is made of, in as few steps as can be
+                    if spots is not None:
+                        spots[len(parts) + 1] = Spot(Place(here, key, member), True)
+                        spots[len(parts) + 4] = Spot(Place(here, key, member), False)
+                    parts += ('"', key, '": ', '"', child, '",\n')
+                    continue
                 plain = inner = framed  # plain: it stands for itself; else it is data, with its key and in quotes
                 encoded = 0
                 text = child
