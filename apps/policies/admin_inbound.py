@@ -7,6 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import linebreaksbr
+from django.utils.safestring import SafeString
 
 from apps.decision.errors import AppError
 from apps.decision.scan.injection.kinds import CLASS_SEVERITY, InjectionClass, action_for
@@ -20,6 +22,7 @@ from apps.tenants.roles import Role, actor_of
 from apps.tenants.sites import RefusalsInForm, RoleAdmin
 
 _KNOWN: Final = (inbound_rules.SCORER, *BUILTIN_RULES)
+_BY_NAME: Final = {rule.name: rule for rule in _KNOWN}
 
 
 class AuthorAdmin(RefusalsInForm, RoleAdmin):
@@ -166,10 +169,23 @@ class InboundRuleSettingAdmin(AuthorAdmin):
         return super().get_form(request, obj, change=change, **kwargs)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return ("rule",) if obj else ()
+        return ("rule", "says", "finds", "leaves") if obj else ()
 
     def get_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        return ("rule", "severity", "enabled")
+        return ("rule", "severity", "enabled", *(("says", "finds", "leaves") if obj else ()))
+
+    @admin.display(description="The rule itself")
+    def says(self, row: InboundRuleSetting) -> str:
+        rule = _BY_NAME.get(row.rule)
+        return f"{rule.kind.value.replace('_', ' ')}, {rule.severity}" if rule else "There is no such rule any more."
+
+    @admin.display(description="Finds")
+    def finds(self, row: InboundRuleSetting) -> SafeString:
+        return _shown(row, "hits")
+
+    @admin.display(description="Leaves alone")
+    def leaves(self, row: InboundRuleSetting) -> SafeString:
+        return _shown(row, "misses")
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -237,7 +253,7 @@ class SourceRuleAdmin(AuthorAdmin):
 
         return ask_for_note(
             self, request, rows, blocked, title="Block",
-            question="What comes from these is replaced from the next call on, and nothing that names them is sent.",
+            question="What comes from these is replaced from now on; a call that names a blocked domain is denied.",
             facts=lambda row: (("Kind", row.get_kind_display()), ("Tier now", row.tier), ("Note", row.note)),
         )  # fmt: skip
 
@@ -248,6 +264,11 @@ class SourceRuleAdmin(AuthorAdmin):
                 self.message_user(request, f"{row}: done", messages.SUCCESS)
             except AppError as error:
                 self.message_user(request, f"{row}: {error.detail}", messages.ERROR)
+
+
+def _shown(row: InboundRuleSetting, examples: str) -> SafeString:
+    lines = getattr(_BY_NAME.get(row.rule), examples, ())
+    return linebreaksbr("\n".join(lines) or "–", autoescape=True)
 
 
 def _lines(text: str) -> list[str]:

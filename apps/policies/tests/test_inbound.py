@@ -283,6 +283,9 @@ def test_the_console_shows_and_changes_all_of_it(acme: str, admin_of: Callable[[
     with in_tenant(acme):
         assert InboundRuleSetting.objects.get().severity == "high"
         assert InboundSetting.objects.get().class_actions == {"urgency_framing": "flag"}
+        setting = InboundRuleSetting.objects.get()
+    page = client.get(f"{pages}inboundrulesetting/{setting.pk}/change/").content.decode()
+    assert inbound_rules.builtin(CRITICAL).hits[0].split("<")[0][:20] in page
     for name in ("inboundrule", "inboundrulesetting", "inboundsetting"):
         assert client.get(f"{pages}{name}/").status_code == 200
     client.post(f"{pages}inboundrule/{rule.pk}/delete/", {"post": "yes"})
