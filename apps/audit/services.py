@@ -17,6 +17,7 @@ from apps.audit import ids, rows
 from apps.decision import chain
 from apps.decision.errors import BadInput, Unavailable
 from apps.decision.events import Entry, EventKind
+from apps.decision.quick import quick
 from apps.tenants.context import current_schema, tenant_key
 from apps.tenants.redis import redis_client
 
@@ -30,6 +31,7 @@ return redis.call('PUBLISH', KEYS[2], ARGV[1])
 """
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where an entry came to stand."""

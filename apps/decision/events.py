@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from uuid import UUID
 
+from apps.decision.quick import quick
 from apps.decision.types import JSON, Severity
 
 
@@ -146,6 +147,7 @@ class EventKind(Enum):
         self.changes_rulebook = changes_rulebook
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """What a writer hands to the log; the log adds sequence number and hashes.

@@ -10,6 +10,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, Protocol, TypeAlias
 
+from apps.decision.quick import quick
+
 # A parsed JSON value. `Any`, because a recursive alias makes every reader cast and checks nothing more.
 JSON: TypeAlias = Any
 
@@ -146,6 +148,7 @@ class Requester:
     verified: bool = False
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reach:
     """How far a call's arguments reach, read structurally and once (`reach.py`). All text is in lower case."""
@@ -161,6 +164,7 @@ class Reach:
 NO_REACH: Final = Reach()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Call:
     """One governed JSON-RPC message, already parsed. Decisions read this and never the HTTP headers."""
@@ -221,6 +225,7 @@ class SourceRule:
     priority: int = 100
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Screened:
     """What one thing that a server sent came to.
@@ -289,6 +294,7 @@ class Pin:
     candidate: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """One matching rule's answer."""
@@ -298,6 +304,7 @@ class Verdict:
     policy: str  # id of the rule, e.g. "filesystem.read"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """All matching rules, and the strongest: deny > escalate > allow; nothing matched = deny."""
@@ -308,6 +315,7 @@ class Ruling:
     verdicts: tuple[Verdict, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The outcome of a call's judgement. `stage` is what decided: identity, dlp, policy, …"""
@@ -436,6 +444,7 @@ class Rulebook:
     review_new: bool = False  # whether a person must approve what a server lists for the first time
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Facts:
     """All that the judgement of one call may know, gathered once. What is missing was never looked up later."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import orjson
 
+from apps.decision.quick import quick
 from apps.decision.types import JSON
 
 PARSE_ERROR: Final = -32700
@@ -46,6 +47,7 @@ class ProtocolError(Exception):
         self.data = data
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message: a request (method, id), a notification (method), or a response (id, no method)."""

@@ -12,6 +12,7 @@ import orjson
 from apps.audit.payload import Kept, LocalKeys, keep
 from apps.decision import pipeline as judgement
 from apps.decision.events import Entry, EventKind
+from apps.decision.quick import quick
 from apps.decision.scan.redact import redact
 from apps.decision.scan.scanner import SCAN_LIMIT
 from apps.decision.screens import fragments, pin
@@ -30,6 +31,7 @@ _KEYS = LocalKeys()
 _JUDGED: Final = frozenset({"policy", "blast_radius", "exception", "approval"})
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Judged:
     """A message and what became of it. `params` are those that were judged, and the only ones to forward."""
@@ -53,6 +55,7 @@ class Judged:
         return self.held is not None and self.held.status == "pending"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Case:
     """A judged message before its entry is written. `call` and `clean` are what may be shown and kept: masked."""
