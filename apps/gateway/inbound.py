@@ -18,7 +18,7 @@ from apps.gateway import answers, correlation, entries, methods
 from apps.gateway.context import Request
 from apps.gateway.envelope import Era
 from apps.gateway.io import Io
-from apps.gateway.messages import INVALID_PARAMS
+from apps.gateway.messages import INVALID_PARAMS, MAX_ID_LENGTH
 from apps.gateway.methods import Care, Listing, Withheld
 from apps.gateway.pinning import Pins
 from apps.gateway.pipeline import Judged
@@ -68,8 +68,10 @@ class Inbound:
         self, request: Request, judged: Judged | None, message: dict[str, JSON], trail: Trail, size: int = 0
     ) -> Came:
         """`judged` is what it answers; None on a resumed stream, which may bring the answer to any request."""
-        message = {key: message[key] for key in _OF_ANSWERS if key in message}
-        if judged is not None:
+        message = {**{key: message[key] for key in _OF_ANSWERS if key in message}, "jsonrpc": "2.0"}
+        if judged is None:
+            message["id"] = message["id"] if _is_id(message.get("id")) else None
+        else:
             message["id"] = judged.message.id
             tool = judged.entry.tool_name
             if judged.message.method == "tools/call" and _says_not_there(message, tool):
@@ -82,10 +84,12 @@ class Inbound:
             message["result"] = await self._of_lists(request, judged, message["result"])
         asked = judged.message if judged is not None else None
         screened = await self._screening.screen(request, message[part], trail.text, asked, size)
-        if unremarkable(screened):
-            message[part] = screened.value
-            return Came(message)
-        return await self._remarkable(request, judged, message, part, screened)
+        came = Came({**message, part: screened.value})
+        if not unremarkable(screened):
+            came = await self._remarkable(request, judged, message, part, screened)
+        if judged is None:  # more may follow on the same stream
+            trail.add(came.body.get("result", came.body.get("error")))
+        return came
 
     async def message(
         self, request: Request, judged: Judged | None, message: dict[str, JSON], trail: Trail
@@ -93,8 +97,9 @@ class Inbound:
         """A notification or a request of the server; None when the client gets nothing of it.
 
         `judged` is the request on whose stream it is; None on a GET stream."""
-        method: str = message["method"]
-        if not _METHOD.match(method):  # no name, but a text, where nobody looks for one
+        method = message["method"]
+        if not isinstance(method, str) or not _METHOD.match(method) or not _is_id(message.get("id", 0)):
+            # Texts where nobody looks for one.
             await self._noted(request, judged, "", FAILED, Withheld.REFUSE)
             self._refuse(request, message)
             return None
@@ -105,6 +110,7 @@ class Inbound:
         if spec.care is Care.COUNT:
             request.counts[method] = request.counts.get(method, 0) + 1
         passing: dict[str, JSON] = {key: message[key] for key in _OF_MESSAGES if key in message}
+        passing["jsonrpc"] = "2.0"
         screened = None
         if message.get("params"):
             screened = await self._screening.screen(request, message["params"], trail.text)
@@ -193,7 +199,7 @@ class Inbound:
     def _refuse(self, request: Request, message: dict[str, JSON]) -> None:
         """A server whose request the client never gets would wait for an answer. Nobody waits for it to be told."""
         id = message.get("id")
-        if request.era is Era.STATEFUL and isinstance(id, str | int):
+        if request.era is Era.STATEFUL and isinstance(id, str | int) and _is_id(id):
             task = asyncio.create_task(self._tell(request, id), name="gateway-refusal")
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
@@ -203,6 +209,10 @@ class Inbound:
             await self._upstreams.refuse(request, id, answers.NOT_PASSED)
         except AppError as error:
             logger.warning("a refusal did not arrive", extra={"schema": request.schema, "error": error.code})
+
+
+def _is_id(id: JSON) -> bool:
+    return (isinstance(id, int) and not isinstance(id, bool)) or (isinstance(id, str) and len(id) <= MAX_ID_LENGTH)
 
 
 def _says_not_there(message: dict[str, JSON], tool: str) -> bool:

@@ -60,11 +60,12 @@ async def test_a_secret_spread_over_a_get_stream_is_found(
     assert parts[1] not in str(told)
 
 
-async def test_a_text_where_a_method_has_its_name_goes_nowhere(
-    ready: Tenant, caller: Caller, upstream: FakeUpstream
+@pytest.mark.parametrize("message", [{"method": ORDER}, {"method": [ORDER]}, {"method": "ping", "id": [ORDER]}])
+async def test_a_text_where_a_name_or_an_id_should_be_goes_nowhere(
+    ready: Tenant, caller: Caller, upstream: FakeUpstream, message: dict[str, Any]
 ) -> None:
-    async def answer(request: web.Request, message: Any) -> web.StreamResponse:
-        return await streamed(request, event({"method": ORDER}), event({"id": 1, "result": {"content": []}}))
+    async def answer(request: web.Request, asked: Any) -> web.StreamResponse:
+        return await streamed(request, event(message), event({"id": 1, "result": {"content": []}}))
 
     upstream.answer = answer
     assert len(events_of(await caller.call("read_notes"))) == 1
