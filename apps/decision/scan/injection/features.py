@@ -6,10 +6,12 @@ from one wording holds for others.
 
 import re
 from collections.abc import Iterator
-from functools import lru_cache
+from itertools import combinations
+from typing import NamedTuple
 from zlib import crc32
 
-from apps.decision.scan.injection.sentences import VERBS, Sentence
+from apps.decision.scan.injection.ideas import VERBS, ideas_of
+from apps.decision.scan.injection.sentences import Sentence
 
 BUCKETS = 1 << 15
 # A word that ends in what no other token goes on with comes first; possessive, since no shorter run goes on either.
@@ -28,7 +30,8 @@ _RICH = re.compile(r"[@/$£€¥\d.](?:(?<=[^.])|(?<=www\.)|(?=[a-z]{2,4}\b))")
 _CODE = re.compile(r"[=;{}(>:$&](?:(?<=[=;{}])|(?<=\w\()|(?<=->)|(?<=::)|(?<=\$)(?=[a-z_])|(?<=&&))")
 _SIMPLE = re.compile(r"[^\W\d_]++(?:(?:[-_][\w-]+)+|'[a-z]{1,3})?")
 _SIMPLE_ASCII = re.compile(r"[a-z]++(?:(?:[-_][a-z0-9_-]+)+|'[a-z]{1,3})?")  # the same, of text that is folded
-_MINE = frozenset(("my", "mine", "me", "mein", "meine", "meinen", "meinem", "meiner", "mon", "ma", "mes", "mi", "mis", "minha", "meu", "meus", "minhas", "мои", "моего", "мою", "моеи", "моих", "моя"))  # fmt: skip
+_POLITE = (["please"], ["kindly"], ["bitte"], ["veuillez"], ["merci"], ["por"], ["per"], ["пожалуиста"])
+_DOING = frozenset((*VERBS, "ignore", "mask"))
 _PRIVATE = frozenset(
     [
         "password",
@@ -81,17 +84,21 @@ _PRIVATE = frozenset(
         "garage",
     ]
 )
-_CLASS: dict[str, tuple[str, ...]] = {}
-for _name, _verbs in VERBS.items():
-    for _verb in _verbs:
-        _CLASS[_verb] = (*_CLASS.get(_verb, ()), _name)
-_VERBS = frozenset(_CLASS)
 _LEAD = re.compile(r"(?P<bullet>(?:[-*•]|\d+[.)]|\[[ x]\])\s*$)|(?P<comment>(?://|#|/\*)\s*$)|(?P<talk>(?:to|that|which|who|will|may|can|could|would|they|we|i|not|never|if you|when you)\s$)")  # fmt: skip
 _LONGEST = 64  # tokens of a sentence that are looked at
 
 
-def seen_in(sentence: Sentence) -> tuple[list[str], list[str]]:
-    """The words, entities by their kind, and the names of the ideas."""
+class Seen(NamedTuple):
+    """What there is in a sentence; the ideas of it are a matter of `members` and `first` alone."""
+
+    words: list[str]
+    members: frozenset[str]
+    first: str
+    around: tuple[str, ...]
+
+
+def seen_in(sentence: Sentence) -> Seen:
+    """The words, entities by their kind, what they stand for, and how the sentence stands there."""
     words: list[str] = []
     kinds: set[str] = set()
     text = sentence.text
@@ -113,30 +120,35 @@ def seen_in(sentence: Sentence) -> tuple[list[str], list[str]]:
         if '"' in text or "'" in text or "`" in text:
             kinds.add("quote")
     del words[_LONGEST:]
-    polite = words[:1] in (["please"], ["kindly"])
-    first = next((word for word in words[: 2 if polite else 1] if word in _CLASS), "")
-    verbs = _VERBS.intersection(words)
-    mine, private = not _MINE.isdisjoint(words), not _PRIVATE.isdisjoint(words)
-    ideas = list(_ideas(frozenset(verbs), first, frozenset(kinds), mine, private, polite))
-    if len(words) > 2:
-        ideas.append(f"^ {words[0]} {words[1]}")
+    around = [f"^ {words[0]} {words[1]}"] if len(words) > 2 else []
     if _CODE.search(text):
-        ideas.append("#code")
+        around.append("#code")
     lead = _LEAD.search(sentence.lead)
     if lead is not None:
-        ideas.append(f"lead:{lead.lastgroup}")
-    return words, ideas
+        around.append(f"lead:{lead.lastgroup}")
+    polite = words[:1] in _POLITE
+    first = next((name for word in words[: 2 if polite else 1] for name in ideas_of(word) if name in _DOING), "")
+    for word in words:
+        kinds.update(ideas_of(word))
+        if word in _PRIVATE:
+            kinds.add("private")
+    if polite:
+        kinds.add("polite")
+    if text.endswith("?"):
+        kinds.add("question")
+    return Seen(words, frozenset(kinds), first, tuple(around))
 
 
 def features(sentence: Sentence) -> Iterator[str]:
     """The sentence's features by name, each as often as it is there."""
-    words, ideas = seen_in(sentence)
+    seen = seen_in(sentence)
     previous = "^"
-    for word in words:
+    for word in seen.words:
         yield from pieces(word)
         yield f"{previous} {word}"
         previous = word
-    yield from ideas
+    yield from seen.around
+    yield from ideas(seen.members, seen.first)
 
 
 def pieces(word: str) -> Iterator[str]:
@@ -152,47 +164,17 @@ def pieces(word: str) -> Iterator[str]:
             yield f"~{word[at : at + 3]}"
 
 
-@lru_cache(maxsize=8_192)
-def _ideas(
-    verbs: frozenset[str], first_verb: str, kinds: frozenset[str], mine: bool, private: bool, polite: bool
-) -> tuple[str, ...]:
-    """The ideas behind these words. Few sentences differ in all of this from every one before."""
-    return tuple(_named(verbs, first_verb, kinds, mine, private, polite))
-
-
-def _named(
-    verbs: frozenset[str], first_verb: str, kinds: frozenset[str], mine: bool, private: bool, polite: bool
-) -> Iterator[str]:
-    if mine:
-        yield "#mine"
-    if mine and private:
-        yield "#mine+private"
-    for kind in kinds:
-        yield f"#{kind}"
-    names = {name for verb in verbs for name in _CLASS[verb]}
-    for name in names:
+def ideas(members: frozenset[str], first: str) -> Iterator[str]:
+    """The ideas, two of them together, and what the sentence begins with beside each."""
+    ordered = sorted(members)
+    for name in ordered:
         yield f"#{name}"
-        for kind in kinds:
-            yield f"#{name}+{kind}"
-        if mine:
-            yield f"#{name}+mine"
-        if private:
-            yield f"#{name}+private"
-    first = _CLASS[first_verb][0] if first_verb else ""
+        if first:
+            yield f"#first:{first}+{name}"
+    for one, other in combinations(ordered, 2):
+        yield f"#{one}&{other}"
     if first:
         yield f"#first:{first}"
-        if mine:
-            yield f"#first:{first}+mine"
-        for kind in kinds:
-            yield f"#first:{first}+{kind}"
-        if private:
-            yield f"#first:{first}+private"
-    if len(names) > 1:
-        yield "#several"
-    if "fetch" in names and "send" in names:
-        yield "#fetch+send"
-    if polite:
-        yield "#polite"
 
 
 def bucket(name: str) -> int:

@@ -1,6 +1,5 @@
 """Rules and scorer together: what one text came to."""
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -12,14 +11,25 @@ from apps.decision.scan.injection.kinds import RANK, Injection, InjectionClass, 
 from apps.decision.scan.injection.rule import Place, Rule
 from apps.decision.scan.injection.rules.table import BUILTIN_RULES
 from apps.decision.scan.injection.scorer import Scorer, shipped
-from apps.decision.scan.injection.sentences import sentences
 from apps.decision.scan.injection.surroundings import talked_about
 from apps.decision.scan.injection.views import View
+from apps.decision.scan.injection.weighed import Weighed
 from apps.decision.types import Severity
 
 STATISTICAL = "statistical"
-LIKELY, SUSPICIOUS = 0.72, 0.6
-_DOUBT, _FEW = 0.5, 6
+LIKELY, SUSPICIOUS = 0.66, 0.55
+_BUILTIN = frozenset(rule.name for rule in BUILTIN_RULES)
+_MARGIN = 12  # a sentence that a rule has nearly all of needs no second finding
+# Where nothing is disguised, what the words of a rule mean is a matter of the words beside them.
+_OPEN = frozenset(("", "markup"))
+_WORDED = frozenset(
+    (
+        InjectionClass.IMPERATIVE_COMMAND,
+        InjectionClass.AUTHORITY_CLAIM,
+        InjectionClass.PERMISSION_EXPANSION,
+        InjectionClass.ROLE_REASSIGNMENT,
+    )
+)
 # Readings of what another view holds already.
 _READINGS = frozenset(("markup", "letters", "lookalikes", "rot13", "url"))
 _BASE = {Severity.CRITICAL: 0.95, Severity.HIGH: 0.8, Severity.MEDIUM: 0.35, Severity.LOW: 0.15}
@@ -55,13 +65,30 @@ class InjectionScanner:
     def __call__(self, text: str) -> Report:
         found: list[Injection] = []
         for view in views(text):
-            for rule, place, severity in self._matches(view):
-                found.extend(_injections(view, rule, place, severity))
+            disguises = view.via.split("+")
+            matches = list(self._matches(view))
+            weigh = self._statistical.enabled is not False and not _READINGS.intersection(disguises)
+            weighed = Weighed(view, self._scorer) if weigh or (matches and view.via in _OPEN) else None
+            covered: list[Place] = []
+            for rule, place, severity in matches:
+                if weighed is not None and view.via in _OPEN and self._may_soften(rule):
+                    softened = weighed.opinion(place, severity)
+                else:
+                    softened = severity
+                found.extend(_injections(view, rule, place, severity, softened))
+                if RANK[softened] >= RANK[Severity.HIGH]:
+                    covered.append(place)
             found.extend(_hidden(view))
-            if self._statistical.enabled is not False and not _READINGS.intersection(view.via.split("+")):
-                found.extend(_requests(view, self._scorer, self._statistical.severity or Severity.HIGH))
+            if weigh and weighed is not None:
+                found.extend(
+                    _requests(view, weighed, covered, self._scorer, self._statistical.severity or Severity.HIGH)
+                )
         findings = tuple(_settled(found))
         return Report(findings, _score(findings), strongest(findings))
+
+    def _may_soften(self, rule: Rule) -> bool:
+        """What a tenant wrote or set is meant as it stands; forged machinery is no matter of wording."""
+        return rule.kind in _WORDED and rule.name in _BUILTIN and rule.name not in self._changed
 
     def _matches(self, view: View) -> Iterator[tuple[Rule, Place, Severity]]:
         for automaton in self._automata:
@@ -87,16 +114,16 @@ def build_injection_scanner(
     return InjectionScanner(automata, shipped(), changed)
 
 
-def _requests(view: View, scorer: Scorer, most: Severity) -> Iterator[Injection]:
+def _requests(
+    view: View, weighed: Weighed, covered: Sequence[Place], scorer: Scorer, most: Severity
+) -> Iterator[Injection]:
     """Sentences that read like requests to an agent. By itself this is never more than high."""
-    candidates = list(sentences(view))
-    # A manual is full of orders, and each of them is one more chance to be wrong.
-    doubt = _DOUBT * math.log(max(1, len(candidates) / _FEW))
-    for sentence in candidates:
-        chance = scorer.chance(sentence, doubt)
+    for sentence, chance in weighed.doubted():
         if chance < SUSPICIOUS:
             continue
         place = Place(view.text, sentence.start, sentence.start + len(sentence.text))
+        if any(one.start - place.start <= _MARGIN >= place.end - one.end for one in covered):
+            continue
         quoted = talked_about(place)
         severity = Severity.HIGH if chance >= LIKELY and not quoted else Severity.MEDIUM
         severity = min(severity, most, key=RANK.__getitem__)
@@ -106,10 +133,10 @@ def _requests(view: View, scorer: Scorer, most: Severity) -> Iterator[Injection]
         yield Injection(kind, STATISTICAL, severity, start, end, view.via, words, quoted, chance)
 
 
-def _injections(view: View, rule: Rule, place: Place, severity: Severity) -> Iterator[Injection]:
+def _injections(view: View, rule: Rule, place: Place, severity: Severity, softened: Severity) -> Iterator[Injection]:
     start, end = view.back(place.start, place.end)
     quoted = RANK[severity] >= RANK[Severity.HIGH] and talked_about(place)
-    severity = Severity.MEDIUM if quoted else severity
+    severity = Severity.MEDIUM if quoted else softened
     yield Injection(rule.kind, rule.name, severity, start, end, view.via, quoted=quoted)
     hiding = _HIDING.intersection(view.via.split("+"))
     if hiding and rule.kind is not InjectionClass.ENCODED_PAYLOAD and RANK[severity] >= RANK[Severity.HIGH]:

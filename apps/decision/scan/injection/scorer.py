@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from apps.decision.scan.injection.features import BUCKETS, bucket, features, pieces, seen_in
+from apps.decision.scan.injection.features import BUCKETS, bucket, features, ideas, pieces, seen_in
 from apps.decision.scan.injection.sentences import Sentence
 
 WEIGHTS = Path(__file__).parent / "weights.bin"
@@ -39,17 +39,21 @@ class Scorer:
         self._words = _Remembered(lambda word: sum([known[bucket(name)] for name in pieces(word)])).__getitem__
         self._counts = _Remembered(lambda word: len(list(pieces(word)))).__getitem__
         self._pairs = _Remembered(lambda pair: known[bucket(f"{pair[0]} {pair[1]}")]).__getitem__
-        self._ideas = _Remembered(lambda name: known[bucket(name)]).__getitem__
+        self._around = _Remembered(lambda name: known[bucket(name)]).__getitem__
+        # The same few ideas meet again and again: their sum and number, for each set of them.
+        self._ideas = _Remembered(lambda seen: sum([known[bucket(name)] for name in ideas(*seen)])).__getitem__
+        self._numbers = _Remembered(lambda seen: len(list(ideas(*seen)))).__getitem__
 
     def packed(self) -> bytes:
         return packed(self._weights, self._bias)
 
     def chance(self, sentence: Sentence, doubt: float = 0.0) -> float:
         """The probability, after so much doubt (in logits)."""
-        words, ideas = seen_in(sentence)
-        total = sum(map(self._words, words)) + sum(map(self._ideas, ideas))
+        words, members, first, around = seen_in(sentence)
+        seen = (members, first)
+        total = sum(map(self._words, words)) + sum(map(self._around, around)) + self._ideas(seen)
         total += sum(map(self._pairs, zip(["^", *words], words, strict=False)))
-        count = sum(map(self._counts, words)) + len(words) + len(ideas)
+        count = sum(map(self._counts, words)) + len(words) + len(around) + self._numbers(seen)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, self._bias - doubt + total / math.sqrt(count or 1)))))
 
     def words(self, sentence: Sentence) -> tuple[str, ...]:

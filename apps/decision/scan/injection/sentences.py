@@ -5,19 +5,11 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from apps.decision.scan.injection import folding
+from apps.decision.scan.injection.ideas import SPACED, UNSPACED, VERBS
 from apps.decision.scan.injection.rule import as_bytes
 from apps.decision.scan.injection.views import View
 from apps.decision.scan.linear import compile_re2
 
-VERBS: dict[str, tuple[str, ...]] = {
-    "send": ("send", "email", "e-mail", "mail", "forward", "text", "message", "post", "share", "publish", "tweet", "reply", "write", "notify", "dm", "relay", "pass", "submit", "deliver", "draft", "respond", "contact", "announce", "broadcast", "comment"),
-    "pay": ("transfer", "pay", "wire", "deposit", "withdraw", "donate", "refund", "purchase", "buy", "sell", "order", "charge", "invest", "trade", "initiate", "process", "top"),
-    "erase": ("delete", "remove", "erase", "wipe", "empty", "drop", "cancel", "unsubscribe", "block", "revoke", "clear", "decline", "terminate", "shut", "stop", "deactivate", "archive", "discard", "destroy", "unfollow", "uninstall"),
-    "grant": ("grant", "give", "add", "invite", "unlock", "open", "allow", "approve", "accept", "enable", "authorize", "whitelist", "assign", "promote", "disable", "permit", "register", "enroll", "subscribe", "follow", "join", "like", "connect", "link"),
-    "fetch": ("retrieve", "get", "fetch", "access", "find", "search", "look", "list", "check", "read", "export", "download", "extract", "collect", "gather", "show", "use", "query", "locate", "track", "display", "view", "copy", "obtain", "reveal", "provide", "request", "pull", "lookup", "ask", "scan"),
-    "change": ("change", "update", "modify", "edit", "set", "reset", "rename", "move", "redirect", "reschedule", "replace", "append", "increase", "decrease", "switch", "turn", "adjust", "alter", "configure", "mark", "merge", "insert", "schedule", "book", "reserve", "create", "make", "generate", "upload", "save", "push", "commit", "restart", "run", "execute", "install", "call", "invoke", "launch", "start", "activate", "perform", "manage", "control", "order", "arrange", "plan", "place", "file", "put", "upgrade", "complete", "fill", "sign", "confirm", "apply", "vote", "rate", "log"),
-    "say": ("say", "tell", "write", "recommend", "mention", "include", "answer", "translate", "summarize", "explain", "describe", "suggest", "print", "output", "advise", "encode", "convert", "visit", "click", "go", "state", "inform", "instruct", "rank", "claim", "end", "begin", "respond", "compose", "insist", "talk", "assist", "help", "teach", "remind", "act", "what", "encourage", "report", "remember", "ensure", "let", "convince", "point", "emphasize", "compare", "calculate", "solve", "imagine", "repeat", "finish", "conclude", "return", "score", "praise"),
-}  # fmt: skip
 _FOREIGN = (
     "leite*", "uberweis*", "losch*", "sende*", "schick*", "teile*", "offne*", "buche*", "andere", "fuge", "storniere*", "lade", "empfiehl*", "erstelle*", "kaufe*", "gib", "suche*", "trage", "veroffentliche*", "antworte*", "schreibe*", "rufe", "verschiebe*", "bestelle*", "zahle*", "bezahle*", "konnt*",
     "veuillez", "envoie*", "envoyez", "supprim*", "partage*", "ouvre*", "reserve*", "change*", "ajoute*", "annule*", "telecharge*", "recommande*", "transfere*", "vire*", "vers*", "paie*", "payez", "achete*", "cree*", "cherche*", "repond*", "ecri*", "donne*", "publi*", "transmets", "transmettez", "merci",
@@ -45,11 +37,34 @@ def _words(words: tuple[str, ...]) -> str:
 
 
 _ENGLISH = tuple(dict.fromkeys(verb for verbs in VERBS.values() for verb in verbs))
+_STEERS = ("machine", "ignore", "mask", "limit", "rules", "user", "boss", "conceal")
+_STEERING_WORDS = tuple(word for name in _STEERS for word in SPACED[name].split())
+# Words that stand everywhere: they alone make no candidate.
+_COMMON = frozenset(
+    ["agent", "agents", "agente*", "model", "models", "modelo*", "modele*", "modell*", "stop", "skip", "drop", "begin", "cancel*", "limit*", "play", "become", "named", "called", "speak", "als", "joke", "fais", "faz", "doe", "act", "simulate", "character", "safety", "language", "erase*", "wipe*", "override*", "bypass*", "supersed*", "abort", "user", "users", "utente", "owner", "human", "principal", "reader", "rules", "rule", "command*", "order*", "policy", "policies", "directive*", "constraint*", "programming", "instruct*", "engineer*", "programmer*", "operator*", "ceo", "chef", "provider*", "root", "security", "compliance", "authority", "police", "openai", "anthropic", "moderator", "supervisor", "admin", "administrat*", "secret*", "hide", "hidden", "reveal", "notice", "tell", "telling", "knows", "mention", "mentioning", "cache*", "rien", "conte*", "prompt", "prompts", "regel", "regel*", "regels", "regle*", "regla*", "regra*", "ordre*", "orden*", "ordem*", "laisse*", "pare", "deja", "speel", "gioca", "ignor*", "deel"]
+)  # fmt: skip
+_STEERING = (
+    *(word for word in _STEERING_WORDS if folding.fold(word).isascii() and word not in _COMMON),
+    "you are now", "you are no longer", "your task", "your instructions", "your user", "your rules", "your goal", "system prompt", "prompt*", "instructions", "the user", "without asking", "confirmation", "never mention", "do not mention", "ai agent*", "you have been", "you are instructed", "must be called", "called before", "your new", "your hidden", "are to", "has to", "have to", "may now", "can now", "access level", "permission*",
+    "haz caso", "tiens plus", "tiens pas", "hor auf", "hor mit", "permiso*", "consent",
+)  # fmt: skip
+_STEERING_BEYOND = tuple(word for word in _STEERING_WORDS if not folding.fold(word).isascii() and len(word) > 3)
+_STEERING_UNSPACED = tuple(word for name in _STEERS for word in UNSPACED[name].split() if len(word) > 1)
 _PLEASE = ("пожалуйста", "bitte", "por favor", "per favore", "s'il te plait", "s'il vous plait")
 _ORDER = compile_re2(
     r"(?:^|[\n.!?;:,\"'`>(*#|\]})-]\s{0,3}|\b(?:" + _words(_LEADS) + r")\s)[\s\"'*_(\[]{0,4}"
     r"(?:(?:" + _words(_ENGLISH) + r")\b|(?:" + _words(_FOREIGN) + r")[^a-z\x80-\xff])"
-    r"|" + _words(_UNSPACED) + "|" + _words(_PLEASE),
+    r"|"
+    + _words(_UNSPACED)
+    + "|"
+    + _words(_PLEASE)
+    # Who is spoken to, and what is put aside: a steering sentence needs no order's verb.
+    + r"|\b(?:"
+    + _words(_STEERING)
+    + r")\b|(?:"
+    + _words(_STEERING_BEYOND)
+    + r")|"
+    + _words(_STEERING_UNSPACED),
     groups=False,
 )
 # One set of characters first: the search runs from one of them to the next.
@@ -57,9 +72,12 @@ _END = re.compile(
     r"[.!?\n。\"'`\\](?:(?<=[\n。!?])|(?<=\.)(?=[\s\"'`)\]}<]|$)"
     r"|(?<=[\"'`])(?:\s?:\s?[\"'`]?|(?=\s?[,}\])]))|(?<=\\)n)"
 )
+_LABEL = re.compile(r"[\"']\s?:")  # of a field, not an order
 _LONGEST = 320
 _SHORTEST = 12
-_WORDS = re.compile(r"[a-z]{2,}[^a-z]+[a-z]+[^a-z]+[a-z]{2,}|[^\x00-\x7f]{4}")  # fewer than three words order nothing
+_WORDS = re.compile(
+    r"[a-z\u0370-\u052f]{2,}[^a-z\u0370-\u052f]+[a-z\u0370-\u052f]+[^a-z\u0370-\u052f]+[a-z\u0370-\u052f]{2,}|[\u3040-\uffff][^\x00-\x7f]{3}"
+)  # fewer than three words order nothing
 
 
 class Sentence(NamedTuple):
@@ -77,7 +95,7 @@ def sentences(view: View) -> Iterator[Sentence]:
     for match in _ORDER.finditer(buffer):
         first, last = match.span()
         place = last - 1 if plain else view.point(last - 1)
-        if place < done:
+        if place < done or _LABEL.match(text, place + 1):
             continue
         start = floor = max(done, place - _LONGEST, 0)
         for end in _END.finditer(text, floor, max(floor, (first if plain else view.point(first)) + 1)):

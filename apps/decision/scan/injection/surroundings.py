@@ -3,7 +3,7 @@
 import re
 from functools import cache
 
-from apps.decision.scan.injection.rule import Place
+from apps.decision.scan.injection.rule import Place, as_bytes
 from apps.decision.scan.occurring import Occurring
 from apps.decision.types import Severity
 
@@ -57,7 +57,24 @@ _TOPICS = (
     r"for example|for instance|\be\.g\.|such as|\bcalled\b|so-called|known as|the phrase|the string|the words|the following (?:input|prompt|text|payload)",
     r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",
     r"\btest(?:s|ed|ing)?\b(?: case)?|assert|fixture|benchmark|dataset|corpus|example attack",
+    # The same topics in other languages: who attacks, what it is called, who looks into it, what helps, examples.
+    as_bytes(
+        r"angreifer|attaquant|atacante|aggressor|aanvaller|злоумышлен|攻击者|攻撃者|공격자|attaque|ataque|\bangriff|\batak|攻击|攻撃|공격"
+    ),
+    as_bytes(r"inje(?:k|c)(?:t|c|z)[a-z]{0,3}(?:ion|ao|ione|ie)|инъекци|注入|インジェクション|인젝션"),
+    as_bytes(r"sprachmodell|mod[e]le|modelo|modello|модел|模型|モデル|모델|プロンプト|提示词|промпт"),
+    as_bytes(
+        r"forsch|chercheur|investigador|ricercator|onderzoek|исследовател|研究|연구|fachleute|expert|perito|эксперт|专家|専門家|전문가|deskundig"
+    ),
+    as_bytes(
+        r"empfehl|raten\b|conseillent|recommandent|aconsej|recomiend|recomend|consigl|советуют|建议|勧めて|권한다|aanraden|raden aan|filtr|фильтр|过滤"
+    ),
+    as_bytes(
+        r"zum beispiel|par exemple|por ejemplo|por exemplo|per esempio|bijvoorbeeld|например|вроде|例如|之类|といった|などの|예를 들|schreib[et]n? |ecrit |ecrire |escribe |escrev|scrive |schrijft |пишет |写“|写「|frases como|phrases? comme"
+    ),
+    r"\bphishing\b|\bspam\b|suspicious|\bfraud|\bscam|\breport (?:it|them|the mail|such)|\bhid(?:e|den)? (?:white )?text|white text|\bvendors?\b|\bmaker\b|\bopenings?\b|the assistants? we",
 )
+_PATTERN = re.compile(r"\(\?[:i]|\(\w+\|\w|\\[bswd]\b|\w\|\w+\)|\.\*")
 _AROUND = 700
 _FENCE = re.compile(r"(?:^|\n)\s*(?:```|~~~)")
 
@@ -67,6 +84,8 @@ def talked_about(place: Place) -> bool:
 
     Neither alone is enough: all of JSON stands in quotation marks, and an attacker may well drop a word of the trade.
     """
+    if _PATTERN.search(place.matched):  # written for a matcher, not for a reader
+        return True
     around = place.before(_AROUND) + " \0 " + place.after(_AROUND)
     topics = len(_topics()(around.encode("utf-8", "replace")))
     if topics < 2:
@@ -92,7 +111,7 @@ def _marked_off(place: Place) -> bool:
     stripped = head.lstrip()
     if stripped[:1] in (">", "|") or re.match(r"(?:[-*+]|\d+[.)])\s", stripped):
         return True
-    if any(head.count(mark) % 2 and mark in tail for mark in ('"', "`")):
+    if any((head.count(mark) + head.count("„")) % 2 and mark in tail for mark in ('"', "`")):
         return True
     if re.search(r"(?:^|[\s(\[:,])'[^']{0,200}$", head) and "'" in tail:
         return True

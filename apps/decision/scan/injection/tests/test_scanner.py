@@ -61,7 +61,7 @@ def test_it_sees_through(name: str) -> None:
 
 @pytest.mark.parametrize("name", DISGUISES)
 def test_it_points_at_the_text_as_it_came(name: str) -> None:
-    before, after = "Ünïcode first. ", " The end."
+    before, after = "Ünïcode first. ", ". The end."
     text = before + DISGUISES[name] + after
     for found in scan(text).findings:
         assert len(before) - 2 <= found.start < found.end <= len(text) - len(after) + 2

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from apps.decision.scan.injection.training.corpus import Text
+from apps.decision.scan.injection.training.corpus import ROUNDS, Text
+from apps.decision.scan.injection.training.fillers import filled
 
 _TEXTS = Path(__file__).parent / "texts"
 _LOOKALIKES = str.maketrans("aeopcyx", "аеорсух")
@@ -81,9 +82,9 @@ def harmless(half: str) -> Iterator[Text]:
 def injected(half: str) -> Iterator[Text]:
     """Each order in a surrounding of the same half: within a harmless text of its language, or in a bare frame."""
     carriers: dict[str, list[str]] = {}
-    for text in read(f"{half}_benign"):
-        if text.genre in _CARRIERS:
-            carriers.setdefault(text.language, []).append(text.text)
+    for carrier in read(f"{half}_benign"):
+        if carrier.genre in _CARRIERS:
+            carriers.setdefault(carrier.language, []).append(carrier.text)
     dice = random.Random(41)  # noqa: S311 - examples, not secrets
     for kind in ("wrapped", "plain"):
         for one in read(f"{half}_{kind}"):
@@ -99,9 +100,25 @@ def injected(half: str) -> Iterator[Text]:
                 lines.insert(dice.randint((len(lines) + 1) // 2, len(lines)), order)
                 text = "\n".join(lines)
             start = text.index(order)
-            yield Text(text, 1, f"{half} {kind}", f"{half} {kind}:{one.genre}:{one.number}", (start, start + len(order)))
+            yield Text(
+                text, 1, f"{half} {kind}", f"{half} {kind}:{one.genre}:{one.number}", (start, start + len(order))
+            )
 
 
 def _rot13_after(text: str) -> str:
     head, _, tail = text.partition(": ")
     return f"{head}: {codecs.encode(tail, 'rot13')}"
+
+
+def learned(seed: int) -> Iterator[Text]:
+    """The half to learn from, its slots filled in more than once."""
+    dice = random.Random(seed)  # noqa: S311 - examples, not secrets
+    for text in [*harmless("learned"), *injected("learned")]:
+        for _ in range(ROUNDS):
+            line = filled(text.text, dice)
+            span = text.span
+            if text.label:
+                before, order = filled(text.text[: span[0]], dice), filled(text.text[span[0] : span[1]], dice)
+                line = before + order + filled(text.text[span[1] :], dice)
+                span = (len(before), len(before) + len(order))
+            yield Text(line, text.label, text.source, text.group, span)

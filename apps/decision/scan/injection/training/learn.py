@@ -14,13 +14,15 @@ from pathlib import Path
 from apps.decision.scan.injection.features import BUCKETS, bucket, features
 from apps.decision.scan.injection.scorer import WEIGHTS, Scorer, packed, unpacked
 from apps.decision.scan.injection.sentences import sentences
+from apps.decision.scan.injection.training.beside import interpreter, ruled
 from apps.decision.scan.injection.training.corpus import Example, Text, downloaded, examples, written
+from apps.decision.scan.injection.training.genres import learned
 from apps.decision.scan.injection.views import folded
 
 SEED = 20260
-ROUNDS = 8
-RATE = 0.5
-DECAY = 2e-4
+ROUNDS = 20
+RATE = 0.2
+DECAY = 1e-3
 THRESHOLD = 0.5
 
 
@@ -58,6 +60,11 @@ def learn(rows: Sequence[Example], seed: int = SEED) -> Scorer:
     return unpacked(packed(weights, bias))
 
 
+def everything(data: Path | None) -> list[Text]:
+    """All that is learned from; `data` is the development file, which is not in the repository."""
+    return [*(downloaded(data) if data else ()), *written(SEED), *learned(SEED), *ruled(), *interpreter()]
+
+
 def chance(scorer: Scorer, text: Text) -> float:
     return max((scorer.chance(sentence) for sentence in sentences(folded(text.text))), default=0.0)
 
@@ -68,6 +75,11 @@ def check(texts: Sequence[Text]) -> None:
         "all of injecagent's orders": lambda text: text.source.startswith("injecagent "),
         "all written requests": lambda text: text.source == "written" and text.label == 1,
         "written harmless": lambda text: text.source == "written" and text.label == 0,
+        "learned texts, hard": lambda text: text.source == "learned hard",
+        "learned texts, other harmless": lambda text: text.source == "learned benign",
+        "learned texts, wrapped": lambda text: text.source == "learned wrapped",
+        "learned texts, plain": lambda text: text.source == "learned plain",
+        "python's manual and modules": lambda text: text.source.startswith("python "),
         "npm read-mes": lambda text: text.source == "readme_npm",
         "pypi read-mes": lambda text: text.source == "readme_pypi",
         "injecagent's clean answers": lambda text: text.source == "injecagent",
@@ -92,7 +104,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=WEIGHTS)
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
-    texts = [*downloaded(options.data), *written(SEED)]
+    texts = everything(options.data)
     if options.check:
         check(texts)
         return 0
