@@ -90,7 +90,7 @@ def test_it_quarantines_what_changes_much_and_raises_one_alert(acme: str, server
         pin = ServerPin.objects.get(name="search")
         drift = AuditEntry.objects.filter(kind="server.hash_drift").get()
     assert {one.status for one in found.values()} == {QUARANTINED}
-    assert (pin.definition["description"], pin.candidate["description"]) == (
+    assert (pin.definition["description"], (pin.candidate or {})["description"]) == (
         make_tool()["description"], WORSE["description"],
     )  # fmt: skip
     assert kinds(acme)[-3:] == ["pin.changed", "pin.changed", "server.hash_drift"]
