@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.decision.errors import Unavailable
-from apps.tenants.sealing import seal, unseal
+from apps.tenants.sealing import derived_key, seal, unseal
 
 
 @given(st.binary(max_size=2000), st.text(max_size=30))
@@ -36,3 +36,9 @@ def test_it_refuses_a_value_sealed_under_another_master_secret(settings: pytest.
 
 def test_two_seals_of_one_value_differ() -> None:
     assert seal(b"x", context="c") != seal(b"x", context="c")
+
+
+def test_a_derived_key_is_the_same_wherever_it_is_derived_and_another_for_anything_else() -> None:
+    key = derived_key("placeholders:t_acme")
+    assert (key, len(key)) == (derived_key("placeholders:t_acme"), 32)
+    assert key != derived_key("placeholders:t_globex")
