@@ -21,7 +21,7 @@ LIKELY, SUSPICIOUS = 0.66, 0.55
 _BUILTIN = frozenset(rule.name for rule in BUILTIN_RULES)
 _MARGIN = 12  # a sentence that a rule has nearly all of needs no second finding
 # Where nothing is disguised, what the words of a rule mean is a matter of the words beside them.
-_OPEN = frozenset(("", "markup"))
+_OPEN = frozenset(("", "markup", "lookalikes"))
 _WORDED = frozenset(
     (
         InjectionClass.IMPERATIVE_COMMAND,
