@@ -210,7 +210,16 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "ActionEnum": "apps.policies.models.ACTIONS",
         "AgentStatus": "apps.agents.models.AgentStatus",
+        "EscalationStatus": "apps.exceptions.models.escalation.EscalationStatus",
+        "InboundAction": "apps.policies.models.INBOUND_ACTIONS",
+        "InjectionClass": "apps.policies.models.CLASSES",
+        "PinSeverity": "apps.agents.models.pin.SEVERITIES",
+        "PinStatus": "apps.agents.models.pin.STATUSES",
+        "ResultAction": "apps.policies.models.RESULT_ACTIONS",
+        "SeverityEnum": "apps.policies.models.SEVERITIES",
+        "SourceKind": "apps.policies.models.inbound.SourceRule.Kind",
         "SwitchAction": "apps.exceptions.models.kill_switch.SwitchAction",
+        "Tier": "apps.policies.models.TIERS",
     },
 }
 

@@ -10,16 +10,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.agents.api.strict import StrictMixin
-from apps.decision.types import InboundAction
-from apps.policies.models import RESULT_ACTIONS, InboundSetting
+from apps.policies.models import INBOUND_ACTIONS, RESULT_ACTIONS, InboundSetting
 from apps.policies.services import inbound
 from apps.tenants.roles import Role, actor_of, at_least
 
-_ACTIONS = [(one.value, one.value) for one in InboundAction]
-
 
 def _action() -> serializers.ChoiceField:
-    return serializers.ChoiceField(choices=_ACTIONS, required=False, allow_null=True)
+    return serializers.ChoiceField(choices=INBOUND_ACTIONS, required=False, allow_null=True)
 
 
 class ClassActions(StrictMixin, serializers.Serializer[Any]):

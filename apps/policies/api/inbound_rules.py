@@ -15,8 +15,8 @@ from apps.decision.scan.injection.custom import CustomRule
 from apps.decision.scan.injection.kinds import InjectionClass
 from apps.decision.scan.injection.rule import Rule
 from apps.decision.scan.injection.rules.table import BUILTIN_RULES
-from apps.decision.types import InboundAction, Severity
-from apps.policies.models import CLASSES, SEVERITIES, InboundRule, InboundRuleSetting
+from apps.decision.types import Severity
+from apps.policies.models import CLASSES, INBOUND_ACTIONS, SEVERITIES, InboundRule, InboundRuleSetting
 from apps.policies.services import inbound, inbound_rules
 from apps.tenants.roles import Role, actor_of, at_least
 
@@ -107,7 +107,7 @@ class FoundSerializer(serializers.Serializer[Any]):
 
 
 class TryOutput(serializers.Serializer[Any]):
-    action = serializers.ChoiceField(choices=[(one.value, one.value) for one in InboundAction])
+    action = serializers.ChoiceField(choices=INBOUND_ACTIONS)
     severity = serializers.ChoiceField(choices=SEVERITIES, allow_null=True)
     score = serializers.FloatField()
     findings = FoundSerializer(many=True)

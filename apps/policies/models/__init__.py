@@ -5,6 +5,7 @@ from apps.policies.models.comparison import Comparison, Flip, FlipGroup
 from apps.policies.models.dlp import ACTIONS, SEVERITIES, DlpPattern, DlpSetting
 from apps.policies.models.inbound import (
     CLASSES,
+    INBOUND_ACTIONS,
     RESULT_ACTIONS,
     TIERS,
     CanaryToken,
@@ -19,6 +20,7 @@ from apps.policies.models.policy import CompiledPlan, Policy, PolicyVersion
 __all__ = [
     "ACTIONS",
     "CLASSES",
+    "INBOUND_ACTIONS",
     "RESULT_ACTIONS",
     "SEVERITIES",
     "TIERS",

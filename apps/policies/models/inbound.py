@@ -8,10 +8,11 @@ from django.db import models
 
 from apps.audit.ids import new_id
 from apps.decision.scan.injection.kinds import InjectionClass
-from apps.decision.types import DlpAction, Severity, Tier
+from apps.decision.types import DlpAction, InboundAction, Severity, Tier
 from apps.policies.models.dlp import SEVERITIES
 
 CLASSES = [(one.value, one.value.replace("_", " ")) for one in InjectionClass]
+INBOUND_ACTIONS = [(one.value, one.value) for one in InboundAction]
 RESULT_ACTIONS = [(one.value, one.value.title()) for one in (DlpAction.LOG, DlpAction.REDACT, DlpAction.DENY)]
 TIERS = [(one.value, one.value.title()) for one in Tier]
 
