@@ -188,7 +188,7 @@ def test_the_console_makes_changes_and_blocks(acme: str, admin_of: Callable[[str
     assert "public suffix" in refused and 'value="co.uk"' in refused
     chosen = {"action": "block", "_selected_action": [str(rule.pk)]}
     asked = client.post(pages, chosen).content.decode()
-    assert "replaced from the next call on" in asked and "docs.example.com" in asked
+    assert "replaced from now on" in asked and "docs.example.com" in asked
     with in_tenant(acme):
         assert SourceRule.objects.get().tier == "trusted"
     client.post(pages, chosen | {"confirmed": "yes", "note": "Defaced."})
