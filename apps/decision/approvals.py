@@ -4,7 +4,8 @@ what a withheld result is."""
 import json
 from hashlib import sha256
 
-from apps.decision.types import Call, Facts, Server
+from apps.decision.facts import Facts
+from apps.decision.types import Call, Server
 
 
 def binding(call: Call, facts: Facts, tool_digest: str) -> str:

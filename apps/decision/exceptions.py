@@ -14,8 +14,9 @@ from dataclasses import replace
 from typing import Final
 
 from apps.decision import covering, globs
+from apps.decision.facts import ExceptionGrant, Facts
 from apps.decision.globs import Sort
-from apps.decision.types import Call, Decision, Effect, ExceptionGrant, Facts, Severity
+from apps.decision.types import Call, Decision, Effect, Severity
 
 # What no exception and no approval loosens, beside everything that the screens deny. A trailing dot is a whole family.
 HARD: Final = (

@@ -10,21 +10,10 @@ from collections.abc import Callable
 from typing import Final
 
 from apps.decision import exceptions
+from apps.decision.facts import BlastRadius, Facts, Rulebook
 from apps.decision.outbound import sources_named
 from apps.decision.screens import blast_radius, dlp, fragments, identity, killswitch, pin, server
-from apps.decision.types import (
-    JSON,
-    BlastRadius,
-    Call,
-    Decision,
-    DlpAction,
-    Effect,
-    Facts,
-    Finding,
-    Rulebook,
-    Ruling,
-    Verdict,
-)
+from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Finding, Ruling, Verdict
 
 Screen = Callable[[Call, Facts, tuple[Finding, ...]], Decision | None]
 SCREENS: Final[tuple[Screen, ...]] = (

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from apps.decision.types import RateLimit
+from apps.decision.facts import RateLimit
 
 MINUTE_US = 60_000_000
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from apps.agents.tokens import Claims
 from apps.decision.errors import Outdated
-from apps.decision.types import Facts
+from apps.decision.facts import Facts
 from apps.gateway.envelope import Era
 from apps.gateway.io import McpSession
 from apps.gateway.leases import Lease

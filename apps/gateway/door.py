@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 
 from apps.agents.tokens import Claims, TokenError
 from apps.decision.errors import AppError, NotAllowed, NotAuthenticated, NotFound, RateLimited
+from apps.decision.facts import Facts, Rulebook
 from apps.decision.scan.redact import redact
 from apps.decision.screens.killswitch import FRESH_SECONDS, stopped_by
-from apps.decision.types import Agent, Caller, Facts, Pieces, Requester, Rulebook, Server, Severity
+from apps.decision.types import Agent, Caller, Pieces, Requester, Server, Severity
 from apps.gateway import entries
 from apps.gateway.context import Request
 from apps.gateway.counters import REQUESTER_SECONDS, Counted, hashed

@@ -23,8 +23,9 @@ from apps.audit.appender import Appender
 from apps.audit.services import Position
 from apps.decision.errors import Unavailable
 from apps.decision.events import Entry
+from apps.decision.facts import Rulebook
 from apps.decision.rates import allowance
-from apps.decision.types import Agent, Rulebook
+from apps.decision.types import Agent
 from apps.exceptions.services.snapshot import human
 from apps.gateway.carried import Carried
 from apps.gateway.counters import LOAD as LOAD_GATHER

@@ -12,11 +12,12 @@ import orjson
 from apps.audit.payload import Kept, LocalKeys, keep
 from apps.decision import pipeline as judgement
 from apps.decision.events import Entry, EventKind
+from apps.decision.facts import Facts
 from apps.decision.quick import quick
 from apps.decision.scan.redact import redact
 from apps.decision.scan.scanner import SCAN_LIMIT
 from apps.decision.screens import fragments, pin
-from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Facts, Finding, Pieces
+from apps.decision.types import JSON, Call, Decision, DlpAction, Effect, Finding, Pieces
 from apps.exceptions.services.escalations import Held
 from apps.gateway import calls, entries, methods, sightings
 from apps.gateway.context import Request

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from apps.agents.tokens import Claims, TokenError, verify
-from apps.decision.types import Rulebook
+from apps.decision.facts import Rulebook
 
 Remembered = tuple[Claims, float, tuple[object, ...]]
 

@@ -7,7 +7,8 @@ that speaks of it.
 
 from apps.decision import exceptions
 from apps.decision import pipeline as judgement
-from apps.decision.types import JSON, Call, Effect, Facts
+from apps.decision.facts import Facts
+from apps.decision.types import JSON, Call, Effect
 from apps.gateway import calls, methods
 from apps.gateway.methods import Listing
 

@@ -12,9 +12,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.decision.errors import AppError
+from apps.decision.facts import BlastRadius
 from apps.decision.rates import MINUTE_US, allowance
 from apps.decision.scan.patterns import BUILTIN_PATTERNS
-from apps.decision.types import BlastRadius
 from apps.policies import services
 from apps.policies.admin_canaries import CanaryAdmin
 from apps.policies.admin_changes import ChangeAdmin, ChangeSettingsAdmin, ComparisonAdmin, ask_for_note

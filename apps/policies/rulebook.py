@@ -15,21 +15,13 @@ from django.db import connection, transaction
 from apps.agents import services as agents
 from apps.audit import services as audit
 from apps.decision.errors import BadInput
+from apps.decision.facts import BlastRadius, Human, Rulebook
 from apps.decision.fragments import build_fragments
 from apps.decision.inbound.screen import build_screen
 from apps.decision.scan import scanner
 from apps.decision.scan.custom import CustomPattern
 from apps.decision.scan.injection.scanner import build_injection_scanner
-from apps.decision.types import (
-    AsyncAuthorizer,
-    Authorizer,
-    BlastRadius,
-    DlpAction,
-    Human,
-    PayloadMode,
-    Rulebook,
-    SourceRule,
-)
+from apps.decision.types import AsyncAuthorizer, Authorizer, DlpAction, PayloadMode, SourceRule
 from apps.policies import assembly, opa, plans
 from apps.policies.assembly import Source
 from apps.policies.authorizer import ProgramAuthorizer, refuse

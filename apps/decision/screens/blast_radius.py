@@ -7,9 +7,10 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from apps.decision.facts import BlastRadius, Facts
 from apps.decision.packs import FILE_KINDS
 from apps.decision.spelling import depth
-from apps.decision.types import Action, BlastRadius, Call, Decision, Effect, Facts, Finding, Verdict
+from apps.decision.types import Action, Call, Decision, Effect, Finding, Verdict
 
 SHALLOW: Final = Verdict(
     Effect.DENY,

@@ -4,7 +4,8 @@ Findings to redact or to log ride along; whoever forwards the call redacts. What
 tool, the address of a resource) cannot be redacted without naming something else, so there a redaction is a denial.
 """
 
-from apps.decision.types import Call, Decision, DlpAction, Effect, Facts, Finding
+from apps.decision.facts import Facts
+from apps.decision.types import Call, Decision, DlpAction, Effect, Finding
 
 _NAMES = frozenset({"$.name", "$.uri"})
 

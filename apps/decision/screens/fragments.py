@@ -1,6 +1,7 @@
 """A credential that leaves in pieces is denied with the piece that makes it whole, whatever the pieces went to."""
 
-from apps.decision.types import Call, Decision, DlpAction, Effect, Facts, Finding, Severity
+from apps.decision.facts import Facts
+from apps.decision.types import Call, Decision, DlpAction, Effect, Finding, Severity
 
 STAGE = "fragments"
 

@@ -1,6 +1,7 @@
 """The caller as the rulebook knows it now, not as its token remembers it."""
 
-from apps.decision.types import Call, Decision, Effect, Facts, Finding
+from apps.decision.facts import Facts
+from apps.decision.types import Call, Decision, Effect, Finding
 
 
 def screen(call: Call, facts: Facts, findings: tuple[Finding, ...]) -> Decision | None:

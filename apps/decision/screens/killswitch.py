@@ -2,7 +2,8 @@
 
 from typing import Final
 
-from apps.decision.types import Call, Decision, Effect, Facts, Finding, Stop
+from apps.decision.facts import Facts, Stop
+from apps.decision.types import Call, Decision, Effect, Finding
 
 # How long after its facts were asked for a call may still be sent. Whoever engages the kill switch waits as long before
 # saying so, hence nothing that was judged before reaches an upstream after.

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from apps.decision.types import Call, Decision, Effect, Facts, Finding, Pin, PinStatus
+from apps.decision.facts import Facts
+from apps.decision.types import Call, Decision, Effect, Finding, Pin, PinStatus
 
 KINDS: Final = MappingProxyType({"tools/call": "tool", "prompts/get": "prompt", "completion/complete": "prompt"})
 STAGE: Final = "pin"

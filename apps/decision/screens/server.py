@@ -1,6 +1,7 @@
 """The server a call is for: registered and enabled, or nothing goes there."""
 
-from apps.decision.types import Call, Decision, Effect, Facts, Finding
+from apps.decision.facts import Facts
+from apps.decision.types import Call, Decision, Effect, Finding
 
 
 def screen(call: Call, facts: Facts, findings: tuple[Finding, ...]) -> Decision | None:

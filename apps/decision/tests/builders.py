@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from apps.decision.facts import Facts, Rulebook
 from apps.decision.types import (
     JSON,
     Action,
@@ -12,11 +13,9 @@ from apps.decision.types import (
     Caller,
     DlpAction,
     Effect,
-    Facts,
     Finding,
     PayloadMode,
     Requester,
-    Rulebook,
     Ruling,
     Screened,
     Server,
@@ -41,9 +40,7 @@ def find_nothing(value: JSON) -> tuple[Finding, ...]:
     return ()
 
 
-def pass_through(
-    value: JSON, server: str, salt: bytes, before: str = "", fetched: tuple[str, ...] = ()
-) -> Screened:
+def pass_through(value: JSON, server: str, salt: bytes, before: str = "", fetched: tuple[str, ...] = ()) -> Screened:
     return Screened(value)
 
 

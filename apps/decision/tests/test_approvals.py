@@ -7,20 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.decision.approvals import binding, result_binding
+from apps.decision.facts import Facts, Rulebook
 from apps.decision.tests.builders import pass_through
-from apps.decision.types import (
-    Action,
-    Agent,
-    Call,
-    Caller,
-    Effect,
-    Facts,
-    PayloadMode,
-    Requester,
-    Rulebook,
-    Ruling,
-    Server,
-)
+from apps.decision.types import Action, Agent, Call, Caller, Effect, PayloadMode, Requester, Ruling, Server
 
 Bound = tuple[str, ...]
 NAMES = 11

@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.decision import pipeline
+from apps.decision.facts import BlastRadius
 from apps.decision.reach import reach_of
 from apps.decision.screens import blast_radius
 from apps.decision.tests.builders import ALLOWED, make_call, make_facts, make_rulebook
 from apps.decision.tests.shapes_deletions import DELETIONS
 from apps.decision.tests.shapes_others import OTHERS
-from apps.decision.types import JSON, Action, BlastRadius, Call, Effect
+from apps.decision.types import JSON, Action, Call, Effect
 
 SHAPES = [(expected, kind, Action.DELETE, given) for expected, kind, given in DELETIONS] + list(OTHERS)
 ACTING = frozenset({Action.WRITE, Action.DELETE, Action.SEND})

@@ -10,23 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.decision import exceptions, pipeline
+from apps.decision.facts import ExceptionGrant, Facts, Human, Stop
 from apps.decision.reach import reach_of
 from apps.decision.tests.builders import NOON, make_agent, make_call, make_facts, make_finding, make_rulebook
-from apps.decision.types import (
-    JSON,
-    Call,
-    Caller,
-    Decision,
-    DlpAction,
-    Effect,
-    ExceptionGrant,
-    Facts,
-    Human,
-    Ruling,
-    Severity,
-    Stop,
-    Verdict,
-)
+from apps.decision.types import JSON, Call, Caller, Decision, DlpAction, Effect, Ruling, Severity, Verdict
 
 DENIED = Verdict(Effect.DENY, "Secrets", "filesystem.secrets")
 HELD = Verdict(Effect.ESCALATE, "Ask", "tenant.ask")

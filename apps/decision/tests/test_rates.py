@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.decision.facts import RateLimit
 from apps.decision.rates import MINUTE_US, allowance
-from apps.decision.types import RateLimit
 
 
 @pytest.mark.parametrize(("tier", "calls"), [("low", 100), ("medium", 75), ("high", 50), ("critical", 25)])

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from apps.decision import pipeline, screens
+from apps.decision.facts import Human, Stop
 from apps.decision.screens import dlp, identity, killswitch, server
 from apps.decision.tests.builders import make_agent, make_call, make_facts, make_finding, make_rulebook, make_server
-from apps.decision.types import DlpAction, Effect, Human, Severity, Stop
+from apps.decision.types import DlpAction, Effect, Severity
 
 
 def test_it_lists_every_screen_there_is() -> None:

@@ -19,7 +19,8 @@ from apps.audit import services as audit
 from apps.audit.services import Position
 from apps.decision.errors import Conflict, Outdated
 from apps.decision.events import Entry, EventKind
-from apps.decision.types import JSON, Call, Decision, Effect, Facts
+from apps.decision.facts import Facts
+from apps.decision.types import JSON, Call, Decision, Effect
 from apps.exceptions.models import BreakGlass, Escalation, EscalationStatus, KillSwitch, WithheldResult
 from apps.exceptions.services import hooks
 from apps.exceptions.services.arguments import line, shown, shown_findings

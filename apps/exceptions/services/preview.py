@@ -14,21 +14,10 @@ from apps.audit.models import AuditEntry, DecisionInput
 from apps.decision import exceptions
 from apps.decision.errors import BadInput
 from apps.decision.events import EventKind
+from apps.decision.facts import ExceptionGrant
 from apps.decision.packs import FILE_KINDS
 from apps.decision.reach import reach_of
-from apps.decision.types import (
-    NO_REACH,
-    Action,
-    Call,
-    Decision,
-    DlpAction,
-    Effect,
-    ExceptionGrant,
-    Finding,
-    Reach,
-    Severity,
-    Verdict,
-)
+from apps.decision.types import NO_REACH, Action, Call, Decision, DlpAction, Effect, Finding, Reach, Severity, Verdict
 from apps.exceptions.models import Escalation
 
 MOST: Final = 5_000

@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from django.utils import timezone
 
-from apps.decision import types
-from apps.decision.types import Human, Lift, Stop
+from apps.decision import facts
+from apps.decision.facts import Human, Lift, Stop
 from apps.exceptions.models import BreakGlass, EscalationSetting, ExceptionGrant, KillSwitch
 from apps.tenants.models import FleetStop
 
@@ -25,11 +25,11 @@ def _stops() -> tuple[Stop, ...]:
     return (*fleet, *tenant)
 
 
-def _grants() -> dict[str, tuple[types.ExceptionGrant, ...]]:
-    found: dict[str, list[types.ExceptionGrant]] = defaultdict(list)
+def _grants() -> dict[str, tuple[facts.ExceptionGrant, ...]]:
+    found: dict[str, list[facts.ExceptionGrant]] = defaultdict(list)
     for row in ExceptionGrant.objects.filter(revoked_at__isnull=True, expires_at__gt=timezone.now()).order_by("id"):
         agent = str(row.agent_id)
         found[agent].append(
-            types.ExceptionGrant(str(row.id), agent, row.mcp_server, row.tool, row.resource, row.expires_at)
+            facts.ExceptionGrant(str(row.id), agent, row.mcp_server, row.tool, row.resource, row.expires_at)
         )
     return {agent: tuple(grants) for agent, grants in found.items()}

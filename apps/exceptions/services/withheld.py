@@ -20,7 +20,8 @@ from apps.audit import services as audit
 from apps.audit.ids import new_id
 from apps.decision.errors import BadInput, Conflict, TooLarge
 from apps.decision.events import Entry, EventKind
-from apps.decision.types import JSON, Facts, InboundFinding
+from apps.decision.facts import Facts
+from apps.decision.types import JSON, InboundFinding
 from apps.exceptions.models import Escalation, EscalationStatus, Resolution, WithheldResult
 from apps.exceptions.services import hooks
 from apps.exceptions.services.arguments import line, shown

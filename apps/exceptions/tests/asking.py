@@ -12,6 +12,7 @@ from apps.audit.ids import new_id
 from apps.audit.models import AuditEntry
 from apps.decision.approvals import binding
 from apps.decision.events import Entry, EventKind
+from apps.decision.facts import Facts, Rulebook
 from apps.decision.types import (
     Action,
     Agent,
@@ -19,10 +20,8 @@ from apps.decision.types import (
     Caller,
     Decision,
     Effect,
-    Facts,
     PayloadMode,
     Requester,
-    Rulebook,
     Ruling,
     Screened,
     Server,

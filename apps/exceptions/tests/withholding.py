@@ -6,8 +6,9 @@ from typing import Any
 from apps.audit.ids import new_id
 from apps.decision.approvals import result_binding
 from apps.decision.events import Entry
+from apps.decision.facts import Facts
 from apps.decision.scan.scanner import build_scanner
-from apps.decision.types import Effect, Facts, InboundAction, InboundFinding, Screened, Severity
+from apps.decision.types import Effect, InboundAction, InboundFinding, Screened, Severity
 from apps.exceptions.models import Escalation, WithheldResult
 from apps.exceptions.services import resolutions, withheld
 from apps.exceptions.services.escalations import Held

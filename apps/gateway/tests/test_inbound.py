@@ -11,7 +11,7 @@ import httpx
 import pytest
 from aiohttp import web
 
-from apps.decision.types import Rulebook
+from apps.decision.facts import Rulebook
 from apps.exceptions.services.escalation_settings import configure_escalations
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from apps.decision.types import Rulebook
+from apps.decision.facts import Rulebook
 from apps.exceptions.services.escalation_settings import configure_escalations
 from apps.gateway.tests.conftest import Caller, FakeUpstream, Tenant, events_of, eventually
 from apps.gateway.tests.test_faults import streamed

@@ -4,7 +4,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
-from apps.decision.types import BlastRadius, RateLimit
+from apps.decision.facts import BlastRadius, RateLimit
 
 _BLAST, _RATE = BlastRadius(), RateLimit()
 _FACTOR = (MinValueValidator(0.01), MaxValueValidator(1))

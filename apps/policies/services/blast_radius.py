@@ -9,8 +9,9 @@ from django.db import transaction
 from apps.audit import services as audit
 from apps.decision.errors import BadInput
 from apps.decision.events import EventKind
+from apps.decision.facts import BlastRadius
 from apps.decision.spelling import UnreadableError, names_in, readings
-from apps.decision.types import JSON, BlastRadius
+from apps.decision.types import JSON
 from apps.policies.models import BlastRadiusSetting
 from apps.policies.services import tenant
 

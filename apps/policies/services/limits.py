@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.audit import services as audit
 from apps.decision.errors import BadInput
 from apps.decision.events import EventKind
-from apps.decision.types import BlastRadius, RateLimit
+from apps.decision.facts import BlastRadius, RateLimit
 from apps.policies.models import BlastRadiusSetting, RateLimitSetting
 from apps.policies.services import tenant
 from apps.tenants.models import TenantConfig

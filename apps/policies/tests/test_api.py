@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import AbstractUser
 from rest_framework.test import APIClient
 
-from apps.decision.types import Human
+from apps.decision.facts import Human
 from apps.policies import rulebook
 from apps.policies.tests.examples import allowing, document, policy
 

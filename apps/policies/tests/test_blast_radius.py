@@ -9,7 +9,7 @@ from django.test import Client
 from apps.audit import services as audit
 from apps.audit.models import AuditEntry
 from apps.decision.errors import BadInput
-from apps.decision.types import BlastRadius
+from apps.decision.facts import BlastRadius
 from apps.policies.models import BlastRadiusSetting
 from apps.policies.services import blast_radius, limits
 from apps.tenants.context import in_tenant

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from apps.decision import pipeline
+from apps.decision.facts import BlastRadius
 from apps.decision.rego import Program, compile_modules, load
 from apps.decision.screens import blast_radius
 from apps.decision.tests.builders import make_call, make_facts, make_rulebook
 from apps.decision.tests.test_blast_radius import SHAPES, called
-from apps.decision.types import JSON, Action, BlastRadius, Call, Reach, Verdict
+from apps.decision.types import JSON, Action, Call, Reach, Verdict
 from apps.policies import base
 from apps.policies.authorizer import ruling_of
 
@@ -93,7 +94,7 @@ def test_it_agrees_about_any_reach(
 
 
 def test_it_keeps_the_same_defaults(rego: Said) -> None:
-    """A document without limits is judged by those of `types.BlastRadius`."""
+    """A document without limits is judged by those of `facts.BlastRadius`."""
     program = load(compile_modules(base.modules(), [PATH]))
     for _, kind, action, arguments in SHAPES[:60]:
         document = pipeline.document(call := called(kind, action, arguments), make_facts())

@@ -10,7 +10,8 @@ from django.db import connection
 from apps.audit import services as audit
 from apps.audit.models import AuditEntry
 from apps.decision.errors import AppError, BadInput, Conflict, NotAllowed, NotFound
-from apps.decision.types import Effect, Human
+from apps.decision.facts import Human
+from apps.decision.types import Effect
 from apps.policies import rulebook, services
 from apps.policies.models import Policy, PolicyChangeRequest
 from apps.policies.permissions import Person

@@ -10,8 +10,9 @@ from rest_framework.test import APIClient
 
 from apps.audit.models import AuditEntry
 from apps.decision.errors import BadInput, Conflict, NotFound
+from apps.decision.facts import Human, Rulebook
 from apps.decision.scan.injection.kinds import InjectionClass
-from apps.decision.types import DlpAction, Human, InboundAction, Rulebook, Screened, Severity
+from apps.decision.types import DlpAction, InboundAction, Screened, Severity
 from apps.policies import rulebook
 from apps.policies.models import InboundRule, InboundRuleSetting, InboundSetting
 from apps.policies.services import inbound, inbound_rules

@@ -15,9 +15,10 @@ import httpx
 import pytest
 
 from apps.decision import pipeline
+from apps.decision.facts import Human
 from apps.decision.rego import compile_modules, load
 from apps.decision.tests.builders import make_rulebook
-from apps.decision.types import Effect, Human
+from apps.decision.types import Effect
 from apps.policies import base, opa, rulebook, services
 from apps.policies.assembly import Source, assemble
 from apps.policies.authorizer import FAILED, ruling_of

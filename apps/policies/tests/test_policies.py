@@ -11,7 +11,8 @@ from django.db import OperationalError, connection
 
 from apps.audit import services as audit
 from apps.decision.errors import BadInput, Conflict, NotFound
-from apps.decision.types import Effect, Human
+from apps.decision.facts import Human
+from apps.decision.types import Effect
 from apps.policies import rulebook, services
 from apps.policies.models import CompiledPlan, Policy
 from apps.policies.services.policies import active_sources

@@ -9,7 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from apps.agents import services as agents
 from apps.agents.models import Agent
 from apps.audit import services as audit
-from apps.decision.types import DlpAction, Human, PayloadMode, Severity
+from apps.decision.facts import Human
+from apps.decision.types import DlpAction, PayloadMode, Severity
 from apps.policies import rulebook, services
 from apps.tenants.context import in_tenant
 

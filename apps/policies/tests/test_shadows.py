@@ -5,7 +5,8 @@ import pytest
 from apps.audit import services as audit
 from apps.audit.models import AuditEntry
 from apps.decision.errors import Conflict, NotAllowed, NotFound
-from apps.decision.types import Effect, Human
+from apps.decision.facts import Human
+from apps.decision.types import Effect
 from apps.policies import rulebook, services
 from apps.policies.models import Comparison, Policy
 from apps.policies.services import comparisons, inputs, shadows

@@ -10,8 +10,9 @@ from rest_framework.test import APIClient
 
 from apps.audit.models import AuditEntry
 from apps.decision.errors import BadInput, Conflict, NotFound
+from apps.decision.facts import Human
 from apps.decision.inbound.trust import Standing, resolve
-from apps.decision.types import Human, Tier
+from apps.decision.types import Tier
 from apps.policies import rulebook
 from apps.policies.models import SourceRule
 from apps.policies.services import source_rules
