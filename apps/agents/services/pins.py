@@ -18,6 +18,7 @@ from apps.audit import services as audit
 from apps.decision import pins
 from apps.decision.events import EventKind
 from apps.decision.pin_changes import Change, as_text, at_least, worst
+from apps.decision.scan.injection.scanner import STATISTICAL
 from apps.decision.types import JSON, InboundFinding, Pin, PinStatus, Severity
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,8 @@ def _first(sight: _Sight, item: Item, form: JSON, digest: str) -> None:
     pin.findings = _told(findings)
     if twin is not None:
         pin.changes = [Change("renamed", Severity.LOW, "$.name", twin.name, item.name).as_json()]
-    if at_least(gravest, Severity.HIGH) or (twin is None and sight.review_new):
+    ordered = _orders(findings)
+    if ordered or (twin is None and sight.review_new):
         pin.status = PinStatus.QUARANTINED
     elif twin is not None and twin.status != PinStatus.APPROVED:
         pin.status = twin.status
@@ -129,11 +131,16 @@ def _first(sight: _Sight, item: Item, form: JSON, digest: str) -> None:
         pin.definition, pin.digest = form, digest
     else:
         pin.candidate, pin.candidate_digest = form, digest
-        if at_least(gravest, Severity.HIGH):
+        if ordered:
             sight.ordered.append(pin)
     sight.rows[item.kind, item.name] = pin
     sight.recorded.append(pin)
     pin.save(force_insert=True)
+
+
+def _orders(findings: Iterable[InboundFinding]) -> bool:
+    """What quarantines at first sight. Honest descriptions tell a model what to do, so the scorer alone does not."""
+    return any(one.rule != STATISTICAL and at_least(one.severity, Severity.HIGH) for one in findings)
 
 
 def _twin(sight: _Sight, item: Item, form: JSON) -> ServerPin | None:
