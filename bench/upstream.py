@@ -16,7 +16,7 @@ from pathlib import Path
 import orjson
 import uvloop
 
-from bench.results import LARGE, markdown, result
+from bench.bodies import LARGE, markdown, result
 
 RESULT = {"content": [{"type": "text", "text": "Open at nine, close at six."}], "isError": False}
 
