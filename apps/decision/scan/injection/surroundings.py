@@ -40,7 +40,6 @@ def as_order(place: Place, severity: Severity) -> Severity | None:
     return severity
 
 
-_CLOSE = {'"': '"', "'": "'", "`": "`"}
 _LEADS_IN = re.compile(
     r"(?:such as|like|e\.?g\.?|for (?:example|instance)|i\.?e\.?|phrases?|strings?|texts?|words?|sentences?|says?|saying|said|reads?|reading|contains?|containing"
     r"|include[sd]?|including|named|called|typical|classic|known as|the form|variants?|patterns?|keywords?|inputs?|payloads?|prompts?|examples?|attacks?|messages?"
@@ -56,6 +55,8 @@ _TOPICS = (
     r"\bresearchers?\b|\bpaper\b|\bstud(?:y|ies)\b|\barxiv\b|\barticle\b|\bblog\b|\btutorial\b|\bsection\b|\bchapter\b|\blecture\b",
     r"for example|for instance|\be\.g\.|such as|\bcalled\b|so-called|known as|the phrase|the string|the words|the following (?:input|prompt|text|payload)",
     r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",
+    r"\bto reproduce\b|expected (?:behaviou?r|result)|\bactual(?: behaviou?r)?:|\bregression\b|\bbug\b|false positives?|workaround|\bscore\b",
+    r"\b(?:hilarious|funny|lol|joke|trick question|exercise|quiz|question \d|slide)\b|which of these",
     r"\btest(?:s|ed|ing)?\b(?: case)?|assert|fixture|benchmark|dataset|corpus|example attack",
     # The same topics in other languages: who attacks, what it is called, who looks into it, what helps, examples.
     as_bytes(
@@ -77,6 +78,16 @@ _TOPICS = (
 _PATTERN = re.compile(r"\(\?[:i]|\(\w+\|\w|\\[bswd]\b|\w\|\w+\)|\.\*")
 _AROUND = 700
 _FENCE = re.compile(r"(?:^|\n)\s*(?:```|~~~)")
+_OPENS = re.compile(r"[\s\W]*")  # a match may begin with the mark that sets it off
+_SOURCE_CODE = re.compile(
+    r"\b(?:def|assert|const|import|return|elif|function|class|lambda|await|raise)\s[\w{(*]|\b(?:expect|it|test|describe|assert\w*|parametrize|any|all)\(|=>|[\w\]] ?= ?[\[({]|\]\s*[,)]?\n"
+)
+# Quotation marks of prose stand behind a word and a blank, not behind a field's name or a bracket.
+_SPOKEN = re.compile(r"(?:^|[\w,;.)*:>]\s|\()[\"'`]$")
+_REPORTED = re.compile(
+    r"(?:such as|like|e\.?g\.?|for (?:example|instance)|says?|saying|said|reads?|contain(?:s|ing)?|wrote|writes?|typed?|types|asks?|asked|tells?|told|called|texts?|lines?|phrases?|sentences?|strings?|words?|prompts?|payloads?|instructions?|commands?|with|openings are|and|or)"
+    r":?\s[\"'`][a-z]"
+)
 
 
 def talked_about(place: Place) -> bool:
@@ -88,14 +99,22 @@ def talked_about(place: Place) -> bool:
         return True
     around = place.before(_AROUND) + " \0 " + place.after(_AROUND)
     topics = len(_topics()(around.encode("utf-8", "replace")))
+    if topics < 1:
+        return False
+    # What sets the match off may be its own first character.
+    opening = _OPENS.match(place.text, place.start, place.end)
+    inner = Place(place.text, opening.end() if opening else place.start, place.end)
+    marked, spoken = _marked_off(inner)
+    if marked and len(_SOURCE_CODE.findall(around)) >= 2:
+        return True
+    led = _LEADS_IN.search(inner.before(90)) is not None
+    if spoken and (led or topics >= 2):
+        return True
     if topics < 2:
         return False
-    lead = place.before(90)
-    led = _LEADS_IN.search(lead) is not None
-    marked = _marked_off(place)
     if marked and (led or topics >= 3):
         return True
-    return (led and topics >= 3) or (topics >= 4)
+    return (led and topics >= 3) or topics >= 4 or (topics >= 2 and _REPORTED.search(place.matched) is not None)
 
 
 @cache
@@ -103,16 +122,18 @@ def _topics() -> Occurring:
     return Occurring([(topic, False) for topic in _TOPICS])
 
 
-def _marked_off(place: Place) -> bool:
-    """Inside a short quotation, a code span, a fenced block, a list item or a block quotation."""
+def _marked_off(place: Place) -> tuple[bool, bool]:
+    """Inside a short quotation, a code span, a fenced block, a list item or a block quotation; inside one of prose."""
     line = place.text.rfind("\n", max(0, place.start - 400), place.start) + 1
     head = place.text[max(line, place.start - 300) : place.start]
     tail = place.after(300).split("\n", 1)[0]
+    for mark in ('"', "`", "'"):
+        if mark == "'" and not re.search(r"(?:^|[\s(\[:,])'[^']{0,200}$", head):
+            continue
+        if (mark == "'" or (head.count(mark) + head.count("„")) % 2) and mark in tail:
+            opening = head.rfind(mark)
+            return True, _SPOKEN.search(head[max(0, opening - 3) : opening + 1]) is not None
     stripped = head.lstrip()
     if stripped[:1] in (">", "|") or re.match(r"(?:[-*+]|\d+[.)])\s", stripped):
-        return True
-    if any((head.count(mark) + head.count("„")) % 2 and mark in tail for mark in ('"', "`")):
-        return True
-    if re.search(r"(?:^|[\s(\[:,])'[^']{0,200}$", head) and "'" in tail:
-        return True
-    return len(_FENCE.findall(place.text, max(0, place.start - 3000), place.start)) % 2 == 1
+        return True, False
+    return len(_FENCE.findall(place.text, max(0, place.start - 3000), place.start)) % 2 == 1, False
