@@ -14,12 +14,19 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
+from hypothesis import HealthCheck, settings
 from pytest_django.plugin import DjangoDbBlocker
 from rest_framework.test import APIClient
 
 from apps.tenants.context import here, in_tenant
 
 _numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    """A busy machine is no failure: nothing about a property is measured in time."""
+    settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
