@@ -1,5 +1,6 @@
 """Which of many expressions occur in a text at all, in one pass of Hyperscan: nearly always none does."""
 
+import ctypes
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,15 @@ def compile_hyperscan(expressions: Sequence[tuple[str, bool]]) -> Any:
         ids=list(range(len(expressions))),
         flags=[single | hyperscan.HS_FLAG_UTF8 if unicode else single for _, unicode in expressions],
     )
+    _give_back()
     return database
+
+
+def _give_back() -> None:
+    """Compiling takes many times the memory that is kept, and glibc holds on to it unless it is told not to."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(ctypes.c_size_t(0))
 
 
 class Occurring:
