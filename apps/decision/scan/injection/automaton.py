@@ -10,6 +10,8 @@ from apps.decision.scan.linear import compile_re2
 from apps.decision.scan.occurring import Occurring
 from apps.decision.types import Severity
 
+_APART = b" \x1e "
+
 
 class Automaton:
     """Immutable once built and shared by threads."""
@@ -38,14 +40,32 @@ class Automaton:
 
     def find(self, view: View) -> Iterator[tuple[Rule, Place, Severity]]:
         """Every match that its rule's check lets stand, rule by rule, in the order of the text."""
-        for index in self.triggered(view.buffer):
+        read = view.buffer if view.only is None else _parted(view.buffer, view.only)
+        for index in self.triggered(read):
             rule = self._rules[index]
-            for match in self._finders[index].finditer(view.buffer):
-                start, end = match.span()
+            for match in self._finders[index].finditer(read):
+                start, end = match.span() if view.only is None else _whole(view.only, *match.span())
                 place = Place(view.text, view.point(start), view.point(end))
                 severity = rule.check(place, rule.severity)
                 if severity is not None and place.end > place.start:
                     yield rule, place, severity
+
+
+def _parted(buffer: bytes, only: Sequence[tuple[int, int]]) -> bytes:
+    """The stretches, apart: no rule's gap holds what stands between them, and nothing begins behind it."""
+    return b"".join(_APART + buffer[start:end] for start, end in only)
+
+
+def _whole(only: Sequence[tuple[int, int]], first: int, last: int) -> tuple[int, int]:
+    """Where a match in the parted buffer stands in the whole one; nowhere, if it reaches over a cut."""
+    at = 0
+    for start, end in only:
+        at += len(_APART)
+        if first < at + end - start:
+            shift = start - at
+            return max(start, first + shift), min(end, last + shift)
+        at += end - start
+    return 0, 0
 
 
 @lru_cache(maxsize=16)

@@ -25,6 +25,7 @@ _LINE = re.compile(r"\\n|\s+")
 _SHORTEST = 36  # characters of base64: 27 of text, the least that an order takes
 _URLSAFE = str.maketrans("-_", "+/")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2}[ :,]?){20,}")
+_HEX_RUN = re.compile(r"[0-9A-Fa-f :,]{40,}")  # found much faster than what may be in it
 _HEX_DIGITS = re.compile(r"[^0-9A-Fa-f]")
 _CODES = re.compile(r"(?<![\d.])(?:\d{2,3}(?:,\s?|\s)){16,}\d{2,3}(?![\d.])")
 _NUMBER = re.compile(r"\d+")
@@ -70,7 +71,7 @@ def base64_text(text: str) -> Iterator[Piece]:
 
 
 def hex_text(text: str) -> Iterator[Piece]:
-    for match in _HEX.finditer(text):
+    for match in (match for run in _HEX_RUN.finditer(text) for match in _HEX.finditer(text, *run.span())):
         digits = _HEX_DIGITS.sub("", match[0])
         found = readable(bytes.fromhex(digits[: len(digits) // 2 * 2]))
         if found:

@@ -8,8 +8,18 @@ from collections.abc import Callable, Iterable, Iterator
 
 from apps.decision.scan.injection import codecs, folding
 from apps.decision.scan.injection.codecs import Piece
-from apps.decision.scan.injection.shapes import Shape, shapes_of
-from apps.decision.scan.injection.views import DEPTH, View, folded, joined, rewritten, translated
+from apps.decision.scan.injection.shapes import LEET, Shape, shapes_of
+from apps.decision.scan.injection.views import (
+    DEPTH,
+    View,
+    around,
+    changed,
+    folded,
+    joined,
+    rewritten,
+    seeming,
+    translated,
+)
 
 _PLUS: dict[int, int | str] = {43: " "}
 _INLINE = "b|i|u|s|em|strong|span|font|a|wbr|mark|small|sub|sup|tt|code|ins|del|abbr|bdi|bdo|label|big"
@@ -39,11 +49,13 @@ def views(text: str, depth: int = 0) -> Iterator[View]:
     yield plain
     seen = inside = shapes_of(plain.buffer)
     surface = plain
-    for _ in range(2):  # escapes of escapes: JSON in JSON, entities of entities
+    for again in range(2):  # escapes of escapes: JSON in JSON, entities of entities
         inner = rewritten(surface, _MARKUP, _unmarked, "markup") if Shape.MARKUP in inside else None
         if inner is None or inner.text == surface.text:
             break
         surface, inside = inner, shapes_of(inner.buffer)
+        if not again:  # the second time the way back leads to the first alone
+            inner.only = around(inner, changed(inner))
         yield inner
     yield from _readings(plain, seen)
     if surface is not plain:
@@ -60,14 +72,24 @@ def _readings(surface: View, seen: set[int]) -> Iterator[View]:
         )
     if drawn is not None:
         yield drawn
-    if Shape.LEET in seen or drawn is not None or (not surface.text.isascii() and folding.MIXED.search(surface.text)):
-        for view in (surface, drawn):
-            if view is not None:
-                yield translated(view, folding.SEEMING, "lookalikes")
+    mixed = not surface.text.isascii() and folding.MIXED.search(surface.text) is not None
+    if Shape.LEET in seen or drawn is not None or mixed:
+        only = None if mixed or Shape.LEET not in seen else _leet(surface)
+        yield seeming(surface, only)
+        if drawn is not None:
+            yield seeming(drawn, None)
     if Shape.ROT13 in seen:
         yield translated(surface, folding.ROT13, "rot13")
     if Shape.PLUSES in seen:
         yield translated(surface, _PLUS, "url")
+
+
+def _leet(surface: View) -> tuple[tuple[int, int], ...] | None:
+    """Around the words that look like leet; in a view that only says something new in places, around those there."""
+    if surface.only is None:
+        return around(surface, (match.span() for match in LEET.finditer(surface.buffer)))
+    inside = (match.span() for start, end in surface.only for match in LEET.finditer(surface.buffer, start, end))
+    return around(surface, inside)
 
 
 def _decoded(text: str, depth: int, seen: set[int]) -> Iterator[View]:
@@ -79,7 +101,8 @@ def _decoded(text: str, depth: int, seen: set[int]) -> Iterator[View]:
             continue
         whole, back = joined(pieces)
         for view in views(whole, depth + 1):
-            yield View(view.text, _chained(view.back, back), f"{via}+{view.via}" if view.via else via)
+            nested = f"{via}+{view.via}" if view.via else via
+            yield View(view.text, _chained(view.back, back), nested, only=view.only)
 
 
 def _chained(

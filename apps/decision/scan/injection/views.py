@@ -6,7 +6,7 @@ characters that decoding may produce.
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
@@ -14,7 +14,11 @@ from apps.decision.scan.injection import folding
 from apps.decision.scan.injection.codecs import Piece
 
 DEPTH = 3
-_BLOCK = 2048
+REACH = 600  # bytes around what a disguise changed: an order that it hides stands within them
+_SHORT = 4 * REACH  # what is shorter is read as a whole
+_MOST = 0.7  # of a text; around more than that, all of it is read
+_WORD = 64
+_BLOCK = 512
 _CONTINUED = bytes(range(0x80, 0xC0))  # every byte of a character but its first
 
 
@@ -26,6 +30,7 @@ class View:
     back: Callable[[int, int], tuple[int, int]]
     via: str = ""
     buffer: bytes = b""
+    only: tuple[tuple[int, int], ...] | None = None  # stretches of the buffer beyond which it says nothing new
     _counted: list[int] = field(default_factory=list)  # code points before each block of the buffer
 
     def __post_init__(self) -> None:
@@ -48,20 +53,35 @@ def _same(start: int, end: int) -> tuple[int, int]:
 
 
 class _Folded:
-    """The way back through folding: how many characters each character became, counted when first asked."""
+    """The way back through folding: where a character did not become one character, looked for when first asked."""
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._starts: list[int] = []
+        self._after: list[int] = []
+        self._before: list[int] = []
 
     def __call__(self, start: int, end: int) -> tuple[int, int]:
-        if not self._starts:
-            folds = folding.FOLDS
-            sizes = (1 if character < "\x80" else len(folds[ord(character)]) for character in self._text)
-            self._starts = list(accumulate(sizes, initial=0))
-        first = bisect_right(self._starts, start) - 1
-        last = bisect_right(self._starts, max(start, end - 1)) - 1
-        return first, min(last + 1, len(self._text))
+        if not self._after:
+            self._compare()
+        return self._locate(start), min(self._locate(max(start, end - 1)) + 1, len(self._text))
+
+    def _compare(self) -> None:
+        """Offsets (after, before) at both ends of every such character."""
+        after, before, folds, more = [0], [0], folding.FOLDS, 0
+        for run in folding.NON_ASCII.finditer(self._text):
+            for at, character in enumerate(run[0], run.start()):
+                size = len(folds[ord(character)])
+                if size != 1:
+                    after += (at + more, at + more + size)
+                    before += (at, at + 1)
+                    more += size - 1
+        self._before, self._after = before, after
+
+    def _locate(self, offset: int) -> int:
+        after, before = self._after, self._before
+        index = bisect_right(after, offset) - 1
+        place = before[index] + offset - after[index]
+        return min(place, before[index + 1] - 1 if index + 1 < len(before) else len(self._text))
 
 
 def folded(text: str) -> View:
@@ -78,6 +98,10 @@ class _Edited:
         first = self._locate(start)[0]
         last = self._locate(max(start, end - 1))[1]
         return self._inner(first, max(first, last))
+
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Where the replacements stand, in what they were put into."""
+        return zip(self._after[1::2], self._after[2::2], strict=True)
 
     def _locate(self, offset: int) -> tuple[int, int]:
         index = bisect_right(self._after, offset) - 1
@@ -115,9 +139,54 @@ def rewritten(view: View, pattern: re.Pattern[str], put: Callable[[re.Match[str]
     return View("".join(parts), _Edited(view.back, after, before), _via(view.via, via))
 
 
+def around(view: View, places: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...] | None:
+    """The stretches of the view's buffer around these places, cut between words; None where they are most of it."""
+    buffer = view.buffer
+    if len(buffer) < _SHORT:
+        return None
+    found: list[tuple[int, int]] = []
+    covered = 0
+    for first, last in places:
+        start, end = max(0, first - REACH), min(len(buffer), last + REACH)
+        if start and (cut := buffer.rfind(b" ", max(0, start - _WORD), start)) >= 0:
+            start = cut
+        if end < len(buffer) and (cut := buffer.find(b" ", end, end + _WORD)) >= 0:
+            end = cut
+        if found and start <= found[-1][1]:
+            start, before = found.pop()
+            covered -= before - start
+            end = max(end, before)
+        found.append((start, end))
+        covered += end - start
+        if covered > _MOST * len(buffer):
+            return None
+    return tuple(found)
+
+
+def changed(view: View) -> Iterator[tuple[int, int]]:
+    """Where the view's last rewriting left something else: places in its buffer."""
+    if not isinstance(view.back, _Edited):
+        return
+    text, plain = view.text, len(view.buffer) == len(view.text)
+    done = at = 0
+    for start, end in view.back.places():
+        if plain:
+            yield start, end
+            continue
+        at += len(text[done:start].encode("utf-8", "replace"))
+        size = len(text[start:end].encode("utf-8", "replace"))
+        yield at, at + size
+        at, done = at + size, end
+
+
 def translated(view: View, table: Mapping[int, int | str], via: str) -> View:
     """One character for one: the way back stays."""
     return View(view.text.translate(table), view.back, _via(view.via, via))
+
+
+def seeming(view: View, only: tuple[tuple[int, int], ...] | None) -> View:
+    """The same for look-alikes."""
+    return View(folding.seeming(view.text), view.back, _via(view.via, "lookalikes"), only=only)
 
 
 def joined(pieces: Sequence[Piece]) -> tuple[str, Callable[[int, int], tuple[int, int]]]:
