@@ -17,6 +17,13 @@ MAX_PROGRAM = 20_000  # RE2 instructions
 MAX_DATABASE = 4 << 20  # bytes of one expression's automaton
 MAX_EXAMPLES = 20
 MAX_EXAMPLE = 4_000
+# Nothing here is worth finding. Whatever is found in it again and again would be found all over every text.
+_ORDINARY = (
+    b"The meeting about the new office is on Tuesday at ten. Please bring the list of open questions, and send me the "
+    b'notes by Friday. We have moved 14 of 20 desks; the rest comes next week. {"status": "ok", "items": [3, 5]} '
+    b"Der Bericht ist fertig, die Zahlen stehen im Anhang. Le rapport est pret, les chiffres sont joints."
+)
+MAX_ORDINARY = 3
 _TOO_FAR = "The expression expands too far; use smaller repetitions."
 
 
@@ -61,6 +68,9 @@ def _problem(regex: str, compiled_as: Callable[[str], str], unicode: bool) -> st
         return _TOO_FAR
     if compiled.search(b"") is not None or (compiled.search(b" ") is not None and compiled.search(b"a") is not None):
         return "The expression matches an empty or an arbitrary text."
+    found = [match.end() - match.start() for match in compiled.finditer(_ORDINARY)]
+    if len(found) > MAX_ORDINARY or sum(found) > len(_ORDINARY) // 2:
+        return "The expression is found all over ordinary text; make it say more."
     try:
         database = compile_hyperscan([(compiled_as(regex), unicode)])
     except hyperscan.error as error:

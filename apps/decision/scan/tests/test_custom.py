@@ -69,3 +69,12 @@ def test_it_stays_fast_on_what_kills_a_backtracking_matcher() -> None:
     pattern = replace(GOOD, regex=r"(a+)+b", examples_hit=("aab",), examples_miss=())
     check_custom(pattern)
     assert build_scanner(custom=(pattern,))("a" * 200_000) == ()
+
+
+@pytest.mark.parametrize("regex", ["[a-z]", "e", "the", r"\w+ \w+", r"[a-z ]{3,}", r"\pL", r"[^\n]{20,}"])
+def test_it_refuses_what_is_found_all_over_ordinary_text(regex: str) -> None:
+    """Each place costs the scan of every result its time, and a critical rule would withhold all of them."""
+    own = CustomPattern("everywhere", regex, Severity.HIGH, DlpAction.DENY, (), ())
+    with pytest.raises(BadInput) as refused:
+        check_custom(own)
+    assert "ordinary text" in refused.value.fields["regex"]
