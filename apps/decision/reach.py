@@ -228,7 +228,9 @@ def _true(value: JSON) -> bool:
 
 def _absolute(text: str) -> bool:
     """Whether a text begins as a path from a root does, whatever is not seen before that. Lines are no path."""
-    start = next(decoded(text.lstrip()[:32])).lstrip()
+    start = text.lstrip()[:32]
+    if not start.isascii():
+        start = next(decoded(start)).lstrip()
     return _ABSOLUTE.match(start) is not None and "\n" not in text.strip()
 
 

@@ -34,9 +34,12 @@ def edits(secrets: Iterable[Secret]) -> list[Edit]:
 
 def find(value: JSON, texts: Texts, scan: Scanner, salt: bytes, before: str) -> tuple[Texts, list[Secret]]:
     """The texts come back with their places, where those were needed."""
-    label = told_apart(salt)
-    direct = [one for one in scan(value) if not _handed_back(value, one)]
+    seen = scan(value)
     joints = glued(texts, before)
+    if not seen and joints is None and not texts.encoded:
+        return texts, []
+    label = told_apart(salt)
+    direct = [one for one in seen if not _handed_back(value, one)]
     across = scan(joints.text) if joints is not None else ()
     opened = [(part, found) for part in texts.encoded if (found := scan(texts.parts[part]))]
     if joints is None and not opened and not (direct and texts.encoded):
