@@ -99,6 +99,7 @@ MEANINGS: Final = {
     "hint_worse": "It says that it does more harm than before",
     "hint_better": "It says that it does less harm than before",
     "renamed": "It has another name",
+    "restored": "It is as approved before, after the server had said something else",
     "other": "Something else in it changed",
     "too_much": "There is more in it than can be compared",
     "too_large": "It is larger than can be reviewed",

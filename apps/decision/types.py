@@ -251,7 +251,7 @@ class InboundScreen(Protocol):
 
     `salt` makes the placeholders of redacted secrets the same within a session and nowhere else. `before` is what the
     agent has read on this stream already: what begins there and ends in `value` is found. `fetched` are the hosts of
-    the address that was asked for, where one was (`inbound.trust.fetched_of`).
+    the address that was asked for, where one was (`inbound.addresses.fetched_of`).
     """
 
     def __call__(
@@ -284,13 +284,18 @@ class Reassembly(Protocol):
 class Pin:
     """What a person, or the first sight of it, made of something a server lists.
 
-    `digest` is of what is approved, "" where nothing of it ever was; `candidate` of what the server said last, where
-    that is something else.
+    `digest` is of what is approved, "" where nothing of it ever was; `candidate` of what the server said last, once it
+    said something else: where it went back to what was approved, they are the same, and a person has not said so yet.
     """
 
     digest: str
     status: PinStatus
     candidate: str = ""
+
+    @property
+    def said(self) -> str:
+        """The digest of what the server said last."""
+        return self.candidate or self.digest
 
 
 @quick

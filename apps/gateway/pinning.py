@@ -65,7 +65,8 @@ class Pins:
         self.catalog = Catalog()
         self._approved: dict[tuple[Place, bytes], int] = {}  # whole listings of approved items; under which rules
         self._digests: dict[bytes, str] = {}
-        self._seen_at: dict[Place, float] = {}  # when what may not be used anyway was last looked at
+        # When what may not be used anyway was last looked at, and when for going back to what was approved.
+        self._seen_at: dict[tuple[Place, bool], float] = {}
         self._asked: dict[Place, float] = {}  # when the server was last asked by the gateway itself
         self._answered: set[Place] = set()  # and whether it said what it lists
         self._due: dict[Place, float] = {}
@@ -235,14 +236,16 @@ class Pins:
         pins: Pinned = book.pins.get(request.facts.server.name, _NONE)
         digests = [self._digest(item) for item in items]
         news = [
-            pin
+            (digest, pin)
             for item, digest in zip(items, digests, strict=True)
-            if (pin := pins.get((item.kind, item.name))) is None or digest not in (pin.digest, pin.candidate)
+            if (pin := pins.get((item.kind, item.name))) is None or digest != pin.said
         ]
         # What may not be used in any case can wait to be looked at: a server that changes with each answer is no load.
-        urgent = any(pin is None or pin.status is PinStatus.APPROVED for pin in news)
-        if news and (urgent or self._seen_at.get(place, 0.0) < time.monotonic() - ASK_AGAIN_SECONDS):
-            self._seen_at[place] = time.monotonic()
+        # Going back is looked at apart from that, so that nobody approves meanwhile what the server has taken back.
+        urgent = any(pin is None or pin.status is PinStatus.APPROVED for _, pin in news)
+        back = any(pin is not None and digest == pin.digest for digest, pin in news)
+        if news and (urgent or self._seen_at.get((place, back), 0.0) < time.monotonic() - ASK_AGAIN_SECONDS):
+            self._seen_at[place, back] = time.monotonic()
             pins = await self._observe(request, items)
         return [
             item

@@ -135,7 +135,7 @@ class PinAdmin(ReadOnlyAdmin):
 
 
 def seen_of(pin: ServerPin) -> str:
-    return pin.candidate_digest or pin.digest
+    return pin.said
 
 
 def differences_of(pin: ServerPin) -> SafeString:
@@ -167,7 +167,7 @@ def visible(text: str) -> str:
 def diff_of(pin: ServerPin, *, short: bool = False) -> SafeString:
     """What is approved against what the server says now, line by line; what comes and goes is told by its sign too."""
     before, after = _lines(pin.definition or None), _lines(pin.candidate)
-    if short or not before or not after or max(len(before), len(after)) > MAX_LINES:
+    if short or not before or not after or before == after or max(len(before), len(after)) > MAX_LINES:
         lines = after or before
         text = "\n".join(lines[:MAX_LINES] if not short else lines[:40])
         return format_html('<pre class="diff"><span>{}</span></pre>', text)

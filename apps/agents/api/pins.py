@@ -45,8 +45,8 @@ class PinFinding(serializers.Serializer[Any]):
 
 
 class PinSerializer(serializers.ModelSerializer[ServerPin]):
-    """`definition` is what is approved, `candidate` what the server says now where that is something else; `seen` is
-    the digest to approve or reject by."""
+    """`definition` is what is approved, `candidate` what the server says now where that is (or was) something else;
+    `seen` is the digest to approve or reject by."""
 
     seen = serializers.SerializerMethodField()
     definition = serializers.JSONField()
@@ -64,7 +64,7 @@ class PinSerializer(serializers.ModelSerializer[ServerPin]):
         read_only_fields = fields
 
     def get_seen(self, pin: ServerPin) -> str:
-        return pin.candidate_digest or pin.digest
+        return pin.said
 
 
 class PinPage(serializers.Serializer[Any]):

@@ -19,7 +19,8 @@ class PinKind(models.TextChoices):
 
 
 class ServerPin(models.Model):
-    """`definition` and `digest` are what is approved; `candidate` is what the server says now, where that differs.
+    """`definition` and `digest` are what is approved; `candidate` is what the server says now, where that differs, or
+    where it did: a server that goes back to what was approved has said something else, and waits for a person.
 
     `baseline` is what somebody looked at last, where small changes were accepted since (`accepted` of them); changes
     are measured against it, so that many small ones do not add up unseen. `changes` says how the candidate differs, by
@@ -53,6 +54,11 @@ class ServerPin(models.Model):
         constraints: ClassVar = [models.UniqueConstraint(fields=["server", "kind", "name"], name="server_pin_once")]
         verbose_name = "pin"
         indexes: ClassVar = [models.Index(fields=["status", "-changed_at"], name="server_pin_by_status")]
+
+    @property
+    def said(self) -> str:
+        """The digest of what the server says now."""
+        return self.candidate_digest or self.digest
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}".strip()

@@ -18,8 +18,8 @@ MAX_NOTE: Final = 1000
 
 
 def approve(server_id: UUID, seen: Mapping[UUID, str], *, actor: str, note: str = "") -> list[ServerPin]:
-    """`seen`: by pin, the digest of what was looked at. That of the candidate takes it in; that of what was approved
-    before lets the former be used again, and the candidate is quarantined anew when the server still lists it.
+    """`seen`: by pin, the digest of what was looked at, which must be what the server said last. What was approved
+    before can be approved again once the server says it again.
 
     All or none. Raises Conflict (`pin_moved`) where the server says something else meanwhile.
     """
@@ -57,7 +57,7 @@ def _decide(server_id: UUID, seen: Mapping[UUID, str], status: PinStatus, actor:
 
 
 def _check(pin: ServerPin, digest: str, status: PinStatus) -> None:
-    if not digest or digest not in (pin.candidate_digest, pin.digest):
+    if not digest or digest != pin.said:
         raise Conflict(f"{pin}: the server says something else than what you looked at.", code="pin_moved")
     if pin.status == status and digest != pin.candidate_digest:
         raise Conflict(f"{pin} is {pin.status} already.", code="wrong_status")

@@ -91,7 +91,7 @@ def _see(sight: _Sight, item: Item) -> None:
     digest = pins.digest(item.kind, form)
     if pin is None:
         _first(sight, item, form, digest)
-    elif digest not in (pin.digest, pin.candidate_digest):
+    elif digest != pin.said:
         _other(sight, pin, form, digest)
 
 
@@ -164,12 +164,14 @@ def _gone(sight: _Sight, pin: ServerPin) -> bool:
 
 
 def _other(sight: _Sight, pin: ServerPin, form: JSON, digest: str) -> None:
-    """The server says something else than what is pinned, and than what it said last."""
+    """The server says something else than what it said last."""
     base = pin.baseline or pin.definition
     known = {(one.kind, one.rule, one.path) for one in sight.judge(base)} if base else set()
     findings = list(sight.judge(form))
     new = [one for one in findings if (one.kind, one.rule, one.path) not in known]
     changes = list(pins.compare(pin.kind, base, form, new)) if base else []
+    if digest == pin.digest:
+        changes = [Change("restored", Severity.LOW, "$")]
     if pin.status == PinStatus.APPROVED and pin.accepted >= MAX_ACCEPTED:
         changes.append(Change("churn", Severity.MEDIUM, "$"))
     if pin.status != PinStatus.APPROVED or at_least(worst(changes), Severity.MEDIUM):
@@ -262,7 +264,7 @@ def _entry(kind: EventKind, server: str, rows: list[ServerPin], **more: Any) -> 
             "kind": pin.kind,
             "name": pin.name,
             "status": str(pin.status),
-            "digest": pin.candidate_digest or pin.digest,
+            "digest": pin.said,
             "severity": str(pin.severity),
             "changes": [{key: one[key] for key in ("what", "severity", "path")} for one in pin.changes[:20]],
             "findings": len(pin.findings),
@@ -297,9 +299,7 @@ def _told(findings: Sequence[InboundFinding]) -> list[dict[str, JSON]]:
 def _hash(rows: Iterable[ServerPin], *, approved: bool) -> str:
     """Of a server: over all of its pins as they were approved, or as the server says them now."""
     said = sorted(
-        (pin.kind, pin.name, pin.digest if approved else pin.candidate_digest or pin.digest)
-        for pin in rows
-        if pin.digest or not approved
+        (pin.kind, pin.name, pin.digest if approved else pin.said) for pin in rows if pin.digest or not approved
     )
     return sha256(as_text(said).encode()).hexdigest()
 

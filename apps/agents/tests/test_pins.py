@@ -122,7 +122,7 @@ def test_it_quarantines_what_changes_much_and_raises_one_alert(acme: str, server
     with in_tenant(acme):
         assert see(WORSE, whole=False)["tool", "search"].status is QUARANTINED
         assert see(make_tool(), whole=False)["tool", "search"].status is QUARANTINED  # it has shown what it can say
-    assert kinds(acme)[-1] == "server.hash_drift"
+    assert kinds(acme)[-2:] == ["server.hash_drift", "pin.changed"]  # and it is told that it went back
 
 
 def test_many_small_changes_do_not_add_up_unseen(acme: str, server: McpServer) -> None:
@@ -167,7 +167,7 @@ def test_new_items_wait_where_the_tenant_wants_it(acme: str, server: McpServer) 
 
 def decide(act: Callable[..., list[ServerPin]], tool: str = "search", digest: str = "") -> ServerPin:
     pin = ServerPin.objects.get(name=tool)
-    seen = digest or pin.candidate_digest or pin.digest
+    seen = digest or pin.said
     return act(pin.server_id, {pin.pk: seen}, actor="user:ann", note="looked at")[0]
 
 
@@ -189,13 +189,48 @@ def test_an_approval_takes_what_was_seen_and_nothing_else(acme: str, server: Mcp
     assert (entry.actor, entry.tool_name, entry.extra["note"]) == ("user:ann", "search", "looked at")
 
 
-def test_what_was_approved_before_can_be_used_again(acme: str, server: McpServer) -> None:
+def test_what_a_server_went_back_to_is_what_it_says_now(acme: str, server: McpServer) -> None:
     with in_tenant(acme):
         old = see(make_tool())["tool", "search"].digest
-        see(WORSE)
+        bad = see(WORSE)["tool", "search"].candidate
+        with pytest.raises(Conflict, match="something else"):
+            decide(services.approve_pins, digest=old)  # the server does not say it
+        assert see(make_tool())["tool", "search"] == Pin(old, QUARANTINED, old)
+        seq = last_entry(acme).seq
+        assert see(make_tool())["tool", "search"].said == old
+        assert last_entry(acme).seq == seq  # told once
+        pin = ServerPin.objects.get()
+        assert (pin.candidate, [one["what"] for one in pin.changes], pin.severity) == (
+            pin.definition, ["restored"], "low",
+        )  # fmt: skip
+        with pytest.raises(Conflict, match="something else"):
+            decide(services.approve_pins, digest=bad)
+        assert (status(), ServerPin.objects.get().digest) == (QUARANTINED, old)
         assert decide(services.approve_pins, digest=old).digest == old
-        assert see(make_tool())["tool", "search"].status is APPROVED
+        assert see(make_tool())["tool", "search"] == Pin(old, APPROVED)
         assert see(WORSE)["tool", "search"].status is QUARANTINED
+
+
+@pytest.mark.parametrize("rejected", [True, False])
+def test_only_the_last_of_what_a_server_says_in_turn_can_be_decided(
+    acme: str, server: McpServer, rejected: bool
+) -> None:
+    third = make_tool(description="Something else again, which nobody has looked at")
+    with in_tenant(acme):
+        said = [see(make_tool())["tool", "search"].said]
+        if rejected:
+            decide(services.reject_pins)
+        for tool in (WORSE, third, WORSE, make_tool(), third, make_tool()):
+            pin = see(tool)["tool", "search"]
+            assert pin.status is (REJECTED if rejected else QUARANTINED)
+            assert pin.said == canon.identify("tool", "search", tool)
+            for other in {*said} - {pin.said}:
+                for act in (services.approve_pins, services.reject_pins):
+                    with pytest.raises(Conflict, match="something else"):
+                        decide(act, digest=other)
+            said.append(pin.said)
+        assert decide(services.approve_pins).digest == said[0]
+        assert see(make_tool())["tool", "search"].status is APPROVED
 
 
 @pytest.mark.parametrize("listed", [True, False])

@@ -13,6 +13,7 @@ import pytest
 
 from apps.agents import services as agents
 from apps.agents.models import ServerPin
+from apps.decision.errors import Conflict
 from apps.gateway import pinning
 from apps.gateway.app import Gateway
 from apps.gateway.limits import Limits
@@ -50,10 +51,13 @@ class Changing:
         rows = self.tenant.inside(lambda: list(ServerPin.objects.filter(server__name=self.name, **wanted)))
         return {row.name: row.status for row in rows}
 
-    async def decide(self, act: Callable[..., Any], tool: str) -> None:
+    def pin(self, tool: str) -> ServerPin:
+        return self.tenant.inside(lambda: ServerPin.objects.get(server__name=self.name, name=tool))
+
+    async def decide(self, act: Callable[..., Any], tool: str, seen: str = "") -> None:
         def review() -> None:
             pin = ServerPin.objects.get(server__name=self.name, name=tool)
-            act(pin.server_id, {pin.pk: pin.candidate_digest or pin.digest}, actor="user:ann", note="")
+            act(pin.server_id, {pin.pk: seen or pin.said}, actor="user:ann", note="")
 
         await self.tenant.change(review)
 
@@ -112,6 +116,27 @@ async def test_a_tool_that_changes_is_hidden_and_refused_in_every_gateway_until_
     await changing.decide(agents.approve_pins, "search")
     for caller in callers:
         assert await called(caller, "search") == "did search"
+        assert await names(caller) == ["fetch", "search"]
+
+
+async def test_a_server_that_goes_back_takes_its_candidate_with_it(changing: Changing, callers: list[Caller]) -> None:
+    one, other = callers
+    fetch = make_tool("fetch", description="Gets one page")
+    assert await names(one) == await names(other) == ["fetch", "search"]
+    changing.says(tools=[WORSE, fetch])
+    assert await names(one) == ["fetch"]
+    shown = changing.pin("search")
+    changing.says(tools=[make_tool(), fetch])
+    for caller in (one, other, one):
+        assert await names(caller) == ["fetch"]
+    now = changing.pin("search")
+    assert (now.status, now.said, now.said == shown.said) == ("quarantined", shown.digest, False)
+    assert len(changing.tenant.log("pin.changed")) == 2
+    with pytest.raises(Conflict):
+        await changing.decide(agents.approve_pins, "search", shown.said)
+    assert changing.pin("search").status == "quarantined"
+    await changing.decide(agents.approve_pins, "search", now.said)
+    for caller in callers:
         assert await names(caller) == ["fetch", "search"]
 
 
