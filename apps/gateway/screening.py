@@ -67,9 +67,12 @@ class Screening:
         """By the newest rules this process knows of. `asked` is what it answers, where that is known; `size` is that
         of the value in bytes, 0 if nobody counted."""
         book = await self._io.book(request.schema)
-        server, salt = request.facts.server.name, self._salt(request.schema, request.facts.caller.session_id)
+        called = request.facts.server
+        server, salt = called.name, self._salt(request.schema, request.facts.caller.session_id)
         try:
-            fetched = fetched_of(asked.method, asked.params) if asked is not None and book.source_rules else ()
+            fetched: tuple[str, ...] = ()
+            if asked is not None and book.source_rules:
+                fetched = fetched_of(asked.method, asked.params, called.kind)
             if (size or len(dumps(value))) < LARGE_BYTES:
                 return book.screen_inbound(value, server, salt, before, fetched)
             work = partial(book.screen_inbound, value, server, salt, before, fetched)

@@ -13,6 +13,7 @@ from urllib.parse import unquote
 import orjson
 
 from apps.decision.inbound.domains import MORE, UNREADABLE, spelled
+from apps.decision.packs import PACKS, pack_of
 from apps.decision.types import JSON
 
 MOST: Final = 2_000  # different hosts as they are written
@@ -23,7 +24,7 @@ _WEB: Final = ("http", "https", "ws", "wss", "ftp")
 _FIELD: Final = re.compile(
     r"(?:ur[il]s?|hrefs?|links?|hosts?|hostnames?|domains?|origins?|sites?|endpoints?|referr?er|src)", re.IGNORECASE
 )
-_FETCHED: Final = frozenset({"url", "urls", "uri", "uris", "href", "link"})
+_FETCHED: Final = frozenset({"url", "uri", "href"})  # of what the pack of the web names, what holds an address
 _SCHEME: Final = re.compile(r"([a-z][a-z0-9+.-]{0,30}):", re.IGNORECASE | re.ASCII)
 _SCHEME_BEFORE: Final = re.compile(r"[a-z][a-z0-9+.-]*\Z", re.IGNORECASE | re.ASCII)
 _SLASHES: Final = re.compile(r"(?<=[:\"'(=])(?:\\?/|\\){2,8}+(?![\s\"'<>`|{}/?#])")
@@ -56,18 +57,41 @@ def mentioned_in(value: JSON, endings: Container[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for written in found for name in spelled(written) if name != UNREADABLE))
 
 
-def fetched_of(method: str, params: JSON) -> tuple[str, ...]:
-    """The hosts of the address that a request asks for, and all that it names beside; () where it asks for none."""
+def fetched_of(method: str, params: JSON, kind: str) -> tuple[str, ...]:
+    """The hosts of the address that a request to a server of this kind asks for, with those that stand in it.
+
+    () where nothing says surely what is fetched. Whoever calls chooses the arguments and a tool ignores what it does
+    not know, so only the one argument counts that servers of the web are known to read, and only when nothing beside
+    it could be what is fetched instead.
+    """
     if not isinstance(params, Mapping):
         return ()
-    given = params.get("arguments") if method == "tools/call" else params
-    if method not in ("tools/call", "resources/read") or not isinstance(given, Mapping):
+    if method == "resources/read":
+        return _web_address(params.get("uri"))
+    given = params.get("arguments")
+    if method != "tools/call" or pack_of(kind) is not PACKS["web"] or not isinstance(given, Mapping):
         return ()
-    asked = [value for key, value in given.items() if key.lower() in _FETCHED]
-    asked = [one for value in asked for one in (value if isinstance(value, list) else [value])]
-    if not asked or not all(isinstance(one, str) and one.lower().startswith(("http://", "https://")) for one in asked):
+    named = [key for key in given if _plain(key) in PACKS["web"].resource]
+    if len(named) != 1 or named[0] not in _FETCHED:
         return ()
-    return tuple(dict.fromkeys((*domains_of({"url": asked}), *domains_of(given))))
+    hosts = _web_address(given[named[0]])
+    return hosts if set(hosts) == {*domains_of({**given}), *domains_of({"url": _texts(given)})} else ()
+
+
+def _web_address(value: JSON) -> tuple[str, ...]:
+    if not isinstance(value, str) or not value.lower().startswith(("http://", "https://")):
+        return ()
+    return domains_of({"url": value})
+
+
+def _plain(key: str) -> str:
+    return re.sub(r"[\W_]", "", key).lower()
+
+
+def _texts(given: Mapping[str, JSON]) -> list[JSON]:
+    """Each may be an address, whatever its argument is called: a bare host has no scheme that would tell."""
+    lists = [value if isinstance(value, list) else [value] for value in given.values()]
+    return [one for values in lists for one in values if isinstance(one, str)]
 
 
 class _Named:

@@ -26,7 +26,8 @@ def server() -> str:
 @pytest.fixture
 def ready(tenant: Tenant, other_tenant: Tenant, upstream: FakeUpstream, server: str) -> Iterator[Tenant]:
     for one in (tenant, other_tenant):
-        one.server(server, kind="generic", transport="http", url=upstream.url)
+        one.server(server, kind="web", transport="http", url=upstream.url)
+        one.server(f"{server}-other", kind="generic", transport="http", url=upstream.url)
     tenant.inside(lambda: configure_escalations(actor="system", changes={"hold_seconds": 0}))
     tenant.inside(lambda: rule("*.bad.example", "block"))
     tenant.inside(lambda: rule("docs.good.example", "trusted"))
@@ -81,6 +82,23 @@ async def test_what_was_fetched_from_a_trusted_domain_is_not_scanned_and_the_log
     outcomes = await eventually(lambda: ready.log("call.outcome"))
     assert outcomes[-1]["extra"]["inbound"]["tier"] == "trusted"
     assert ready.log("inbound.injection_blocked", "inbound.injection_detected") == []
+
+
+async def test_an_argument_that_a_tool_ignores_makes_nothing_trusted(
+    ready: Tenant, caller_of: CallerOf, upstream: FakeUpstream, server: str
+) -> None:
+    _, token = ready.agent("*:*")
+    saying(upstream, ORDER)
+    good = "https://docs.good.example/x"
+    beside: list[tuple[str, dict[str, str]]] = [
+        (f"{server}-other", {"page": "evil", "href": good}),
+        (f"{server}-other", {"url": good}),
+        (server, {"page": "https://evil.example/", "href": good}),
+        (server, {"url": "https://evil.example/", "href": good}),
+        (server, {"query": "evil", "url": good}),
+    ]
+    for number, (name, arguments) in enumerate(beside):
+        assert ORDER not in (await caller_of(ready, token, name).call("read_page", id=number, **arguments)).text
 
 
 async def test_naming_a_trusted_domain_makes_nothing_trusted_and_a_blocked_one_blocks(

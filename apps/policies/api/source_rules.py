@@ -149,7 +149,7 @@ class SourceTryView(APIView):
             raise BadInput("Give an address or a server.", fields={"address": "Give this, or a server."})
         rules = source_rules.in_effect()
         named = domains_of({"url": address})
-        standing = resolve(rules, server, named, fetched_of("resources/read", {"uri": address}))
+        standing = resolve(rules, server, named, fetched_of("resources/read", {"uri": address}, ""))
         known = {name: None if name in (UNREADABLE, MORE) else rules.of_domain(name) for name in named}
         body = {
             "tier": standing.tier,

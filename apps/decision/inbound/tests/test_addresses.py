@@ -93,28 +93,61 @@ def test_it_finds_names_that_no_address_says_are_hosts(text: str, named: set[str
 
 
 @pytest.mark.parametrize(
-    ("method", "params", "fetched"),
+    ("arguments", "fetched"),
     [
-        ("resources/read", {"uri": "https://docs.example.com/x"}, ("docs.example.com",)),
-        ("tools/call", {"name": "fetch", "arguments": {"url": "https://a.example"}}, ("a.example",)),
-        ("tools/call", {"arguments": {"urls": ["https://a.example", "https://b.example"]}}, ("a.example", "b.example")),
-        ("tools/call", {"arguments": {"url": "https://a.example/?to=https://b.example"}}, ("a.example", "b.example")),
-        ("tools/call", {"arguments": {"url": "https://a.example", "by": "ws://b.example"}}, ("a.example", "b.example")),
+        ({"url": "https://a.example"}, ("a.example",)),
+        ({"uri": "HTTPS://A.example/x"}, ("a.example",)),
+        ({"href": "https://a.example", "max_length": 5000, "raw": True, "format": "markdown"}, ("a.example",)),
+        ({"url": "https://a.example/?to=https://b.example"}, ("a.example", "b.example")),
+        ({"url": "https://a.example/x", "referer": "https://a.example/"}, ("a.example",)),
         # Nothing of this says what is fetched.
-        ("tools/call", {"arguments": {"query": "https://a.example"}}, ()),
-        ("tools/call", {"arguments": {"callback_url": "https://a.example"}}, ()),
-        ("tools/call", {"arguments": {"options": {"url": "https://a.example"}}}, ()),
-        ("tools/call", {"arguments": {"url": "a.example"}}, ()),
-        ("tools/call", {"arguments": {"url": "ssh://a.example"}}, ()),
-        ("tools/call", {"arguments": {"urls": ["https://a.example", 1]}}, ()),
-        ("tools/call", {"arguments": ["https://a.example"]}, ()),
-        ("resources/read", {"uri": "file:///srv/x"}, ()),
-        ("prompts/get", {"arguments": {"url": "https://a.example"}}, ()),
-        ("tools/call", None, ()),
+        ({"query": "https://a.example"}, ()),
+        ({"domain": "a.example"}, ()),
+        ({"callback_url": "https://a.example"}, ()),
+        ({"link": "https://a.example"}, ()),
+        ({"URL": "https://a.example"}, ()),
+        ({"options": {"url": "https://a.example"}}, ()),
+        ({"url": "a.example"}, ()),
+        ({"url": "ssh://a.example"}, ()),
+        ({"url": ["https://a.example"]}, ()),
+        ({"urls": ["https://a.example", "https://b.example"]}, ()),
+        (["https://a.example"], ()),
+        # Something else may be what is fetched.
+        ({"url": "https://a.example", "href": "https://b.example"}, ()),
+        ({"url": "https://a.example", "URL": "https://b.example"}, ()),
+        ({"url": "https://a.example", "query": "recipes"}, ()),
+        ({"url": "https://a.example", "by": "ws://b.example"}, ()),
+        ({"url": "https://a.example", "page": "b.example/x"}, ()),
+        ({"url": "https://a.example", "pages": ["//b.example/x"]}, ()),
+        ({"url": "https://a.example", "options": {"base_url": "b.example"}}, ()),
+        ({"url": "https://a.example", "page": "%68ttps%3A//b.example"}, ()),
+        ({"page": "https://b.example", "href": "https://a.example"}, ()),
     ],
-)  # fmt: skip
-def test_it_knows_what_was_asked_for(method: str, params: Any, fetched: tuple[str, ...]) -> None:
-    assert fetched_of(method, params) == fetched
+)
+def test_it_knows_what_a_server_of_the_web_was_asked_for(arguments: Any, fetched: tuple[str, ...]) -> None:
+    params = {"name": "fetch", "arguments": arguments}
+    assert fetched_of("tools/call", params, "web") == fetched_of("tools/call", params, "browser") == fetched
+    for kind in ("generic", "filesystem", "database", "nobody-knows", ""):
+        assert fetched_of("tools/call", params, kind) == ()
+    assert fetched_of("prompts/get", params, "web") == ()
+
+
+@pytest.mark.parametrize(
+    ("params", "fetched"),
+    [
+        ({"uri": "https://docs.example.com/x"}, ("docs.example.com",)),
+        ({"uri": "https://docs.example.com/x", "_meta": {"progressToken": 1}}, ("docs.example.com",)),
+        ({"uri": "evil", "url": "https://docs.example.com/x"}, ()),
+        ({"href": "https://docs.example.com/x"}, ()),
+        ({"uri": ["https://docs.example.com/x"]}, ()),
+        ({"uri": "file:///srv/x"}, ()),
+        (None, ()),
+    ],
+)
+@pytest.mark.parametrize("kind", ["web", "generic"])
+def test_it_knows_which_resource_was_read(kind: str, params: Any, fetched: tuple[str, ...]) -> None:
+    assert fetched_of("resources/read", params, kind) == fetched
+    assert fetched_of("tools/call", params, kind) == ()
 
 
 _JSON = st.recursive(
