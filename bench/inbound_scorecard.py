@@ -23,6 +23,7 @@ from apps.decision.types import InboundAction
 
 DATA = "BEHAVRY_INBOUND_DATA"  # the development file's path
 FOLDS = 3
+KEPT = ("kept", "fresh")  # texts that nothing is learned from
 
 
 # A source, and which texts are left out of what is learned when it is tried.
@@ -37,13 +38,13 @@ Card = dict[tuple[str, str], tuple[int, int, int]]
 
 
 def never_learned() -> list[Text]:
-    return [*wrapped(SEED), *harmless("kept"), *injected("kept")]
+    return [*wrapped(SEED), *(text for half in KEPT for text in (*harmless(half), *injected(half)))]
 
 
 def group(text: Text) -> str:
     """Which row of the card a text counts in."""
     if not text.label:
-        return "hard" if text.source in ("written", "learned hard", "kept hard") else "benign"
+        return "hard" if text.source in ("written", "learned hard", "kept hard", "fresh hard") else "benign"
     return "wrapped" if text.source.endswith((" enhanced", "wrapped")) else "plain"
 
 

@@ -84,7 +84,7 @@ _PRIVATE = frozenset(
         "garage",
     ]
 )
-_LEAD = re.compile(r"(?P<bullet>(?:[-*•]|\d+[.)]|\[[ x]\])\s*$)|(?P<comment>(?://|#|/\*)\s*$)|(?P<talk>(?:to|that|which|who|will|may|can|could|would|they|we|i|not|never|if you|when you)\s$)")  # fmt: skip
+_LEAD = re.compile(r"(?P<bullet>(?:[-*•]|\d+[.)]|\[[ x]\])\s*$)|(?P<comment>(?://|#|/\*)\s*$)|(?P<said>[a-z,;(][:,]?\s?[\"'`]$)|(?P<talk>(?:to|that|which|who|will|may|can|could|would|they|we|i|not|never|if you|when you)\s$)")  # fmt: skip
 _LONGEST = 64  # tokens of a sentence that are looked at
 
 

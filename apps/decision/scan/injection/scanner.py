@@ -11,13 +11,14 @@ from apps.decision.scan.injection.kinds import RANK, Injection, InjectionClass, 
 from apps.decision.scan.injection.rule import Place, Rule
 from apps.decision.scan.injection.rules.table import BUILTIN_RULES
 from apps.decision.scan.injection.scorer import Scorer, shipped
-from apps.decision.scan.injection.surroundings import talked_about
+from apps.decision.scan.injection.surroundings import on_topic, talked_about
 from apps.decision.scan.injection.views import View
 from apps.decision.scan.injection.weighed import Weighed
 from apps.decision.types import Severity
 
 STATISTICAL = "statistical"
-LIKELY, SUSPICIOUS = 0.66, 0.55
+LIKELY, SUSPICIOUS = 0.62, 0.55
+CERTAIN, TOPICAL = 0.8, 3  # where the text is about models and attacks, a sentence has to say more
 _BUILTIN = frozenset(rule.name for rule in BUILTIN_RULES)
 _MARGIN = 12  # a sentence that a rule has nearly all of needs no second finding
 # Where nothing is disguised, what the words of a rule mean is a matter of the words beside them.
@@ -125,7 +126,8 @@ def _requests(
         if any(one.start - place.start <= _MARGIN >= place.end - one.end for one in covered):
             continue
         quoted = talked_about(place)
-        severity = Severity.HIGH if chance >= LIKELY and not quoted else Severity.MEDIUM
+        likely = LIKELY if chance >= CERTAIN or on_topic(place) < TOPICAL else CERTAIN
+        severity = Severity.HIGH if chance >= likely and not quoted else Severity.MEDIUM
         severity = min(severity, most, key=RANK.__getitem__)
         start, end = view.back(place.start, place.end)
         kind = InjectionClass.ENCODED_PAYLOAD if view.via else InjectionClass.IMPERATIVE_COMMAND

@@ -73,6 +73,11 @@ _END = re.compile(
     r"|(?<=[\"'`])(?:\s?:\s?[\"'`]?|(?=\s?[,}\])]))|(?<=\\)n)"
 )
 _LABEL = re.compile(r"[\"']\s?:")  # of a field, not an order
+# What stands before a sentence in lists, tables, logs and markup is none of its words.
+_HEAD = re.compile(
+    r"(?:[\s\"'`({\[,:;*\->#|\])}.]|</?(?:p|li|[uo]l|t[dhr]|table|tbody|div|span|br|b|i|em|strong|h\d|a|body|html|article|section|main|header|footer|nav|button|label|title)\b[^<>]{0,80}>"
+    r"|\d[\d.:/t-]*z?(?=[\s|;,)\]])|x\])*+"
+)
 _LONGEST = 320
 _SHORTEST = 12
 _WORDS = re.compile(
@@ -104,7 +109,7 @@ def sentences(view: View) -> Iterator[Sentence]:
         found = _END.search(text, max(place, start + _SHORTEST), stop)
         finish = found.end() if found else stop
         done = finish
-        while start < finish and text[start] in " \t\n\"'`({[,:;*->#":
-            start += 1
+        head = _HEAD.match(text, start, finish)
+        start = head.end() if head else start
         if finish - start >= _SHORTEST and _WORDS.search(text, start, finish):
             yield Sentence(text[start:finish], start, text[max(0, start - 24) : start])

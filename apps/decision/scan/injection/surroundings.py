@@ -40,6 +40,9 @@ def as_order(place: Place, severity: Severity) -> Severity | None:
     return severity
 
 
+_FORBIDS = re.compile(
+    r"\b(?:may|can|must|should|shall) (?:not|never|only)\b|\bcannot\b|\b(?:for|to|with|by) (?:your|the|an?|my) \w+,? (?:you|they|we)\b"
+)
 _LEADS_IN = re.compile(
     r"(?:such as|like|e\.?g\.?|for (?:example|instance)|i\.?e\.?|phrases?|strings?|texts?|words?|sentences?|says?|saying|said|reads?|reading|contains?|containing"
     r"|include[sd]?|including|named|called|typical|classic|known as|the form|variants?|patterns?|keywords?|inputs?|payloads?|prompts?|examples?|attacks?|messages?"
@@ -57,6 +60,7 @@ _TOPICS = (
     r"\bllms?\b|language models?|chatbots?|\bgenai\b|generative ai|system prompts?",
     r"\bto reproduce\b|expected (?:behaviou?r|result)|\bactual(?: behaviou?r)?:|\bregression\b|\bbug\b|false positives?|workaround|\bscore\b",
     r"\b(?:hilarious|funny|lol|joke|trick question|exercise|quiz|question \d|slide)\b|which of these",
+    r"\bprompts? (?:used|for|we|they)\b|\bhoneypot|\bappendix\b|\binject(?:s|ed|ing)\b|\bdata theft\b|most (?:frequent|common)|\bimpersonat|\bimitat",
     r"\btest(?:s|ed|ing)?\b(?: case)?|assert|fixture|benchmark|dataset|corpus|example attack",
     # The same topics in other languages: who attacks, what it is called, who looks into it, what helps, examples.
     as_bytes(
@@ -75,9 +79,11 @@ _TOPICS = (
     ),
     r"\bphishing\b|\bspam\b|suspicious|\bfraud|\bscam|\breport (?:it|them|the mail|such)|\bhid(?:e|den)? (?:white )?text|white text|\bvendors?\b|\bmaker\b|\bopenings?\b|the assistants? we",
 )
-_PATTERN = re.compile(r"\(\?[:i]|\(\w+\|\w|\\[bswd]\b|\w\|\w+\)|\.\*")
+_PATTERN = re.compile(r"\(\?[:i]|\)\?|\(\w+\|\w|\\[bswd]\b|\w\|[\w ]+\)|\.\*|[a-z)]/[gimsu]{1,3}[,;)\n]")
 _AROUND = 700
+_ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s|(?:^|\s)[a-z]?\d{1,2}\s?[:.)]\s[^.]*$")
 _FENCE = re.compile(r"(?:^|\n)\s*(?:```|~~~)")
+_MARKS = " \n\t.!?,;:\"'`»”)]}>-/"
 _OPENS = re.compile(r"[\s\W]*")  # a match may begin with the mark that sets it off
 _SOURCE_CODE = re.compile(
     r"\b(?:def|assert|const|import|return|elif|function|class|lambda|await|raise)\s[\w{(*]|\b(?:expect|it|test|describe|assert\w*|parametrize|any|all)\(|=>|[\w\]] ?= ?[\[({]|\]\s*[,)]?\n"
@@ -90,20 +96,26 @@ _REPORTED = re.compile(
 )
 
 
+def permits(place: Place, severity: Severity) -> Severity | None:
+    """A sentence that says what somebody may not do widens nothing."""
+    return None if _FORBIDS.search(place.matched) else severity
+
+
 def talked_about(place: Place) -> bool:
     """Whether the match is an exhibit: marked off as a quotation in a text that is about such attacks.
 
     Neither alone is enough: all of JSON stands in quotation marks, and an attacker may well drop a word of the trade.
     """
-    if _PATTERN.search(place.matched):  # written for a matcher, not for a reader
+    if _PATTERN.search(place.text[max(0, place.start - 4) : place.end + 12]):  # written for a matcher, not for a reader
         return True
     around = place.before(_AROUND) + " \0 " + place.after(_AROUND)
-    topics = len(_topics()(around.encode("utf-8", "replace")))
+    topics = _number(around)
     if topics < 1:
         return False
     # What sets the match off may be its own first character.
     opening = _OPENS.match(place.text, place.start, place.end)
-    inner = Place(place.text, opening.end() if opening else place.start, place.end)
+    start = opening.end() if opening else place.start
+    inner = Place(place.text, start, start + len(place.text[start : place.end].rstrip(_MARKS)))
     marked, spoken = _marked_off(inner)
     if marked and len(_SOURCE_CODE.findall(around)) >= 2:
         return True
@@ -115,6 +127,15 @@ def talked_about(place: Place) -> bool:
     if marked and (led or topics >= 3):
         return True
     return (led and topics >= 3) or topics >= 4 or (topics >= 2 and _REPORTED.search(place.matched) is not None)
+
+
+def on_topic(place: Place) -> int:
+    """How much the text around it is about such attacks, or about models and their prompts."""
+    return _number(place.before(_AROUND) + " \0 " + place.after(_AROUND))
+
+
+def _number(around: str) -> int:
+    return len(_topics()(around.encode("utf-8", "replace")))
 
 
 @cache
@@ -134,6 +155,6 @@ def _marked_off(place: Place) -> tuple[bool, bool]:
             opening = head.rfind(mark)
             return True, _SPOKEN.search(head[max(0, opening - 3) : opening + 1]) is not None
     stripped = head.lstrip()
-    if stripped[:1] in (">", "|") or re.match(r"(?:[-*+]|\d+[.)])\s", stripped):
+    if stripped[:1] in (">", "|") or _ITEM.search(head):
         return True, False
     return len(_FENCE.findall(place.text, max(0, place.start - 3000), place.start)) % 2 == 1, False

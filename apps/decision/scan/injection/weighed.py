@@ -12,7 +12,7 @@ from apps.decision.scan.injection.views import View
 from apps.decision.types import Severity
 
 CLEAR, UNSURE, SURE = 0.4, 0.34, 0.5
-_DOUBT, _FEW = 0.5, 6
+_DOUBT, _FEW = 0.5, 2
 _NEAR = 80  # an order may follow what makes way for it
 
 

@@ -1,6 +1,8 @@
-"""Examples that are there anyway: each rule's hits and misses, and the manual and modules that come with Python."""
+"""Examples that nobody had to write: words in no order, each rule's hits and misses, and the manual and modules that come with Python."""
 
+import json
 import pydoc_data.topics
+import random
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +19,106 @@ _WORDED = frozenset(
         InjectionClass.ROLE_REASSIGNMENT,
     )
 )
+_WORDS = [
+    "account",
+    "add",
+    "address",
+    "agent",
+    "answer",
+    "bank",
+    "bench",
+    "board",
+    "book",
+    "budget",
+    "call",
+    "change",
+    "check",
+    "close",
+    "contract",
+    "copy",
+    "customer",
+    "day",
+    "delete",
+    "door",
+    "draft",
+    "email",
+    "file",
+    "find",
+    "folder",
+    "garden",
+    "green",
+    "group",
+    "guide",
+    "house",
+    "invoice",
+    "key",
+    "letter",
+    "light",
+    "list",
+    "mail",
+    "market",
+    "meeting",
+    "message",
+    "money",
+    "name",
+    "note",
+    "notes",
+    "office",
+    "open",
+    "order",
+    "page",
+    "paper",
+    "password",
+    "pay",
+    "phone",
+    "photo",
+    "plan",
+    "please",
+    "post",
+    "price",
+    "project",
+    "read",
+    "record",
+    "remove",
+    "rent",
+    "reply",
+    "report",
+    "review",
+    "room",
+    "rule",
+    "sale",
+    "send",
+    "share",
+    "shop",
+    "show",
+    "sign",
+    "site",
+    "start",
+    "stop",
+    "summer",
+    "system",
+    "table",
+    "task",
+    "team",
+    "test",
+    "ticket",
+    "time",
+    "tool",
+    "train",
+    "transfer",
+    "update",
+    "user",
+    "visit",
+    "water",
+    "week",
+    "window",
+    "winter",
+    "word",
+    "work",
+    "write",
+    "year",
+]
+_SALADS, _ROWS, _LONG = 60, 6, (3, 6, 12, 24, 40)
 _TOPIC, _MODULE = 6_000, 12_000  # characters looked at
 
 
@@ -29,6 +131,18 @@ def ruled() -> Iterator[Text]:
             for number, text in enumerate(said):
                 span = (0, len(text)) if label else (0, 0)
                 yield Text(text, label, "rules", f"rule:{rule.name}:{label}:{number}", span)
+
+
+def jumbled(seed: int) -> Iterator[Text]:
+    """Words in no order: none of them is an order by itself."""
+    dice = random.Random(seed)  # noqa: S311 - examples, not secrets
+    for number in range(_SALADS):
+        some = dice.sample(_WORDS, dice.choice((12, 30, len(_WORDS))))
+        rows = [
+            {"title": " ".join(dice.choices(some, k=5)), "body": " ".join(dice.choices(some, k=dice.choice(_LONG)))}
+            for _ in range(_ROWS)
+        ]
+        yield Text(json.dumps(rows), 0, "jumbled", f"jumbled:{number}", (0, 0))
 
 
 def interpreter() -> Iterator[Text]:

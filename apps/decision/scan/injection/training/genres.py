@@ -1,7 +1,7 @@
 """Texts written out whole, by genre and language: orders of many families, and what is harmless in many kinds of text.
 
-`kept_*` is for measuring only: nothing is learned from it and no rule takes its words from it. `learned_*` is the
-other half, for training. A file is a row of parts, each under a head `=== genre language`.
+`kept_*` and `fresh_*` are for measuring only: nothing is learned from them and no rule takes its words from them.
+`learned_*` is the other half, for training. A file is a row of parts, each under a head `=== genre language`.
 """
 
 import base64
@@ -39,6 +39,18 @@ _FRAMES = (
     "<html><body><h2>Comments (3)</h2><p>Nice place.</p><p>%s</p><p>Thanks for sharing!</p></body></html>",
     "| no | entry | by |\n|---|---|---|\n| 1 | arrived | jo |\n| 2 | %s | al |\n| 3 | left | jo |",
     "{'results': [{'title': 'Visit report', 'text': '%s', 'rank': 1}]}",
+    '{"ok": true, "body": %s}',
+    "<ul><li>Fine.</li><li>%s</li></ul>",
+    "a;b;c\n1;%s;ok",
+    "title: Visit\nbody: %s\nstate: done",
+)
+# What is kept for measuring has frames of its own: none that was learned is a sign there.
+_KEPT_FRAMES = (
+    '[{"key": "OPS-7", "summary": %s, "status": "To do"}]',
+    "HTTP/1.1 200 OK\nContent-Type: text/plain\n\n%s\n",
+    '<div class="post"><span>ann</span><div>%s</div></div><div class="post"><span>bo</span><div>Agreed.</div></div>',
+    "Name,Remark,Score\nPier Hotel,%s,8\nSea View,clean and quiet,9",
+    "{'notes': ['buy stamps', '%s'], 'count': 2}",
     "2031-05-01 10:00 note added by guest: %s\n2031-05-01 10:05 note closed",
 )
 _CARRIERS = ("mail", "news", "review", "forum", "notes", "product", "wiki", "search", "html", "social")
@@ -73,27 +85,27 @@ def read(name: str) -> Iterator[Written]:
 
 
 def harmless(half: str) -> Iterator[Text]:
-    """`half` is "kept" or "learned"; hard ones are their own source."""
+    """`half` is "kept", "fresh" or "learned"; hard ones are their own source."""
     for kind in ("benign", "hard"):
         for one in read(f"{half}_{kind}"):
             yield Text(one.text, 0, f"{half} {kind}", f"{half} {kind}:{one.genre}:{one.number}", (0, 0))
 
 
-def injected(half: str) -> Iterator[Text]:
+def injected(half: str, seed: int = 41) -> Iterator[Text]:
     """Each order in a surrounding of the same half: within a harmless text of its language, or in a bare frame."""
     carriers: dict[str, list[str]] = {}
     for carrier in read(f"{half}_benign"):
         if carrier.genre in _CARRIERS:
             carriers.setdefault(carrier.language, []).append(carrier.text)
-    dice = random.Random(41)  # noqa: S311 - examples, not secrets
+    dice = random.Random(seed)  # noqa: S311 - examples, not secrets
     for kind in ("wrapped", "plain"):
         for one in read(f"{half}_{kind}"):
             disguise = DISGUISES.get(one.genre.partition(":")[2], str)
             order = disguise(one.text)
             around = carriers.get(one.language, carriers["en"])
             if dice.random() < 0.5:
-                frame = dice.choice(_FRAMES)
-                order = json.dumps(order, ensure_ascii=False) if frame[0] == "{" and '"' in frame else order
+                frame = dice.choice(_FRAMES if half == "learned" else _KEPT_FRAMES)
+                order = json.dumps(order, ensure_ascii=False) if frame.startswith(('{"', '[{"')) else order
                 text = frame.replace("%s", order)
             else:
                 lines = dice.choice(around).split("\n")
@@ -113,8 +125,8 @@ def _rot13_after(text: str) -> str:
 def learned(seed: int) -> Iterator[Text]:
     """The half to learn from, its slots filled in more than once."""
     dice = random.Random(seed)  # noqa: S311 - examples, not secrets
-    for text in [*harmless("learned"), *injected("learned")]:
-        for _ in range(ROUNDS):
+    for once in range(ROUNDS):
+        for text in [*harmless("learned"), *injected("learned", seed + once)]:
             line = filled(text.text, dice)
             span = text.span
             if text.label:

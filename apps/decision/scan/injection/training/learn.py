@@ -14,7 +14,7 @@ from pathlib import Path
 from apps.decision.scan.injection.features import BUCKETS, bucket, features
 from apps.decision.scan.injection.scorer import WEIGHTS, Scorer, packed, unpacked
 from apps.decision.scan.injection.sentences import sentences
-from apps.decision.scan.injection.training.beside import interpreter, ruled
+from apps.decision.scan.injection.training.beside import interpreter, jumbled, ruled
 from apps.decision.scan.injection.training.corpus import Example, Text, downloaded, examples, written
 from apps.decision.scan.injection.training.genres import learned
 from apps.decision.scan.injection.views import folded
@@ -62,7 +62,14 @@ def learn(rows: Sequence[Example], seed: int = SEED) -> Scorer:
 
 def everything(data: Path | None) -> list[Text]:
     """All that is learned from; `data` is the development file, which is not in the repository."""
-    return [*(downloaded(data) if data else ()), *written(SEED), *learned(SEED), *ruled(), *interpreter()]
+    return [
+        *(downloaded(data) if data else ()),
+        *written(SEED),
+        *learned(SEED),
+        *ruled(),
+        *jumbled(SEED),
+        *interpreter(),
+    ]
 
 
 def chance(scorer: Scorer, text: Text) -> float:
