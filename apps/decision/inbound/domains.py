@@ -120,6 +120,12 @@ def suffix_of(host: str) -> str:
     return "" if is_ip(host) else (_suffixes().publicsuffix(host) or "")
 
 
+def registrable(host: str) -> str:
+    """What of a name somebody registered: `evil.example` of `a.b.evil.example`; "" for an IP address, a public suffix
+    and a single label."""
+    return "" if is_ip(host) else (_suffixes().privatesuffix(host) or "")
+
+
 def listed(host: str) -> bool:
     """Whether the list itself says that this very name is a public suffix."""
     return _suffixes().publicsuffix(host, accept_unknown=False) == host

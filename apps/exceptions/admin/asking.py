@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.utils.html import format_html
 
 from apps.decision.errors import AppError, BadInput
 
@@ -22,8 +23,10 @@ def ask(
     label: str = "Note",
     facts: Callable[[Any], Sequence[tuple[str, object]]] = lambda row: (),
     choices: Sequence[tuple[str, str]] = (),
+    told: Callable[[Any], str] = lambda row: "done",
 ) -> HttpResponse | None:
-    """`act(row, actor, note)` runs for each row once the page was sent. Rows that want another note are asked again.
+    """`act(row, actor, note)` runs for each row once the page was sent. Rows that want another note are asked again;
+    of the others `told(row)` says what became of them.
 
     `facts(row)` is what the page shows of each, so that nobody decides by a title. One of the `choices`, pairs of
     value and words, is sent as `choice`.
@@ -31,7 +34,7 @@ def ask(
     note, left = request.POST.get("note", ""), list(rows)
     errors: list[str] = []
     if request.POST.get("confirmed"):
-        left, errors = _act(page, request, left, act, note)
+        left, errors = _act(page, request, left, act, note, told)
         if not left:
             return None
     context = {
@@ -73,13 +76,14 @@ def _act(
     rows: list[Model],
     act: Callable[[Any, str, str], object],
     note: str,
+    told: Callable[[Any], str],
 ) -> tuple[list[Model], list[str]]:
     left: list[Model] = []
     errors: list[str] = []
     for row in rows:
         try:
             act(row, actor(request), note)
-            page.message_user(request, f"{row}: done", messages.SUCCESS)
+            page.message_user(request, format_html("{}: {}", row, told(row)), messages.SUCCESS)
         except BadInput as error:
             left.append(row)
             errors.append(f"{row}: {_said(error)}")

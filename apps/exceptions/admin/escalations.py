@@ -15,8 +15,16 @@ from django.utils.safestring import SafeString
 
 from apps.decision.types import JSON
 from apps.exceptions.admin.asking import actor, ask
-from apps.exceptions.admin.filters import ServerFilter
-from apps.exceptions.admin.results import chosen_source, findings_table, result_table, source_choices, source_facts
+from apps.exceptions.admin.filters import ServerFilter, SubjectFilter
+from apps.exceptions.admin.results import (
+    chosen_source,
+    findings_table,
+    result_table,
+    rule_link,
+    source_choices,
+    source_facts,
+    strongest,
+)
 from apps.exceptions.models import Escalation, EscalationSetting, Resolution
 from apps.exceptions.services import escalation_settings, resolutions
 from apps.tenants.roles import Role
@@ -29,6 +37,14 @@ BUTTONS: Final[Mapping[str, str]] = {
     Resolution.ALLOW_ORIGINAL: "Allow original…",
     Resolution.BLOCK: "Block…",
     Resolution.BLOCK_SOURCE: "Block and add a source rule…",
+}
+TOLD: Final[Mapping[str, str]] = {
+    Resolution.APPROVE: "approved",
+    Resolution.DENY: "denied",
+    Resolution.ALLOW_SANITIZED: "allowed sanitized",
+    Resolution.ALLOW_ORIGINAL: "allowed as it came",
+    Resolution.BLOCK: "blocked",
+    Resolution.BLOCK_SOURCE: "blocked, and its source, too:",
 }
 
 _PERSON: Final = "Seconds that a person has to decide, where the agent's risk tier is {}: 30 to 604800 (7 days). {}"
@@ -43,13 +59,13 @@ HELP: Final[Mapping[str, str]] = {
 
 
 class EscalationAdmin(ReadOnlyAdmin):
-    list_display = ("call", "what", "rule", "left", "now", "agent_name", "server", "risk_tier", "created_at")
-    list_filter = ("status", "subject", "risk_tier", ("mcp_server", ServerFilter))
+    list_display = ("call", "about", "what", "rule", "left", "now", "agent_name", "server", "risk_tier", "created_at")
+    list_filter = ("status", ("subject", SubjectFilter), "risk_tier", ("mcp_server", ServerFilter))
     search_fields = ("id", "agent_id", "agent_name", "tool_name", "requester_id", "policy_id")
     list_select_related = False
     actions = ("approve", "deny", "allow_sanitized", "allow_original", "block", "block_source")
     fieldsets: ClassVar[Any] = (
-        (None, {"fields": ("now", "left", "subject", "reason", "policy_id", "risk_tier", "created_at", "expires_at")}),
+        (None, {"fields": ("now", "left", "about", "reason", "policy_id", "risk_tier", "created_at", "expires_at")}),
         ("Who", {"fields": ("agent_name", "agent_id", "session_id", "requester_id", "requester_channel")}),
         ("What", {"fields": ("server", "method", "tool_name", "action", "resource", "its_arguments")}),
         ("Why", {"fields": ("its_findings", "its_verdicts")}),
@@ -86,6 +102,10 @@ class EscalationAdmin(ReadOnlyAdmin):
     @admin.display(description="call", ordering="tool_name")
     def call(self, row: Escalation) -> str:
         return row.tool_name or row.method
+
+    @admin.display(description="subject", ordering="subject")
+    def about(self, row: Escalation) -> str:
+        return f"result: {strongest(row)}" if row.subject == Escalation.Subject.INBOUND else "call"
 
     @admin.display(description="resource")
     def what(self, row: Escalation) -> str:
@@ -163,8 +183,20 @@ class EscalationAdmin(ReadOnlyAdmin):
         def resolve(row: Escalation, who: str, note: str) -> Model:
             return resolutions.resolve(row.pk, resolution=resolution, actor=who, note=note, source=source)
 
-        title = BUTTONS[resolution].rstrip("…")
-        return ask(self, request, rows, resolve, title=title, question=question, facts=self._facts, choices=choices)
+        def told(row: Escalation) -> str:
+            return format_html("{} {}", TOLD[resolution], rule_link(row, source)) if source else TOLD[resolution]
+
+        return ask(
+            self,
+            request,
+            rows,
+            resolve,
+            title=BUTTONS[resolution].rstrip("…"),
+            question=question,
+            facts=self._facts,
+            choices=choices,
+            told=told,
+        )
 
     def _facts(self, row: Escalation) -> Sequence[tuple[str, object]]:
         requester = f"{row.requester_id} over {row.requester_channel}" if row.requester_id else "not named"

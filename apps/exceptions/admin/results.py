@@ -4,12 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from apps.decision.types import JSON
+from apps.decision.types import JSON, Severity
 from apps.exceptions.models import Escalation
 from apps.exceptions.services import resolutions, withheld
+from apps.policies.models import SourceRule
 
 PASSAGE = (
     "<tr><th scope='row' colspan='2'><code>{}</code></th></tr><tr><td><pre>{}</pre></td><td><pre>{}</pre></td></tr>"
@@ -46,7 +48,8 @@ def findings_table(row: Escalation) -> SafeString:
     body = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", lines)
     names = ("Class", "Rule", "Severity", "Where", "Words that weighed")
     head = format_html_join("", "<th scope='col'>{}</th>", ((name,) for name in names))
-    return format_html("<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>", head, body)
+    table = "<div class='wide'><table class='findings'><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>"
+    return format_html(table, head, body)
 
 
 def source_facts(row: Escalation) -> SafeString:
@@ -69,9 +72,30 @@ def source_choices(rows: Sequence[Escalation]) -> list[tuple[str, str]]:
     found: dict[str, str] = {}
     for row in rows:
         for source in resolutions.sources_of(row):
-            words = "MCP server" if source.kind == resolutions.SERVER else "domain"
-            found[f"{source.kind}:{source.pattern}"] = f"{words} {source.pattern}"
+            found[f"{source.kind}:{source.pattern}"] = _in_words(source)
     return list(found.items())
+
+
+def rule_link(row: Escalation, source: resolutions.Source) -> SafeString:
+    """The source rule that blocks it now, to look at."""
+    wanted = resolutions.meant(row, source)
+    rule = SourceRule.objects.get(kind=wanted.kind, pattern=wanted.pattern)
+    address = reverse("admin:policies_sourcerule_change", args=[rule.pk])
+    return format_html("<a href='{}'>source rule for {}</a>", address, _in_words(wanted))
+
+
+def strongest(row: Escalation) -> str:
+    """The class of the gravest finding; of those that are equally grave the first."""
+    grave = {severity.value: place for place, severity in enumerate(Severity)}
+    found = max(row.findings, key=lambda one: grave.get(one.get("severity", ""), -1), default=None)
+    return str(found.get("class", "")) if found else "unread"
+
+
+def _in_words(source: resolutions.Source) -> str:
+    if source.kind == resolutions.SERVER:
+        return f"MCP server {source.pattern}"
+    below = source.pattern.startswith(resolutions.WILD)
+    return f"domain {source.pattern}" + (", which is all of it" if below else "")
 
 
 def chosen_source(text: str) -> resolutions.Source | None:

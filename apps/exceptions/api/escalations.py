@@ -91,7 +91,7 @@ class EscalationPage(serializers.Serializer[Any]):
 
 
 class SourceInput(StrictMixin, serializers.Serializer[Any]):
-    """A domain that the result names (`inbound.domains`), or its MCP server."""
+    """A host that the result names (`inbound.domains`), a domain or wildcard that covers one, or its MCP server."""
 
     kind = serializers.ChoiceField(choices=SourceRule.Kind.choices)
     pattern = serializers.CharField(max_length=253)

@@ -116,7 +116,8 @@ class Escalation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.tool_name or self.method} by {self.agent_name}"
+        what = "Result" if self.subject == self.Subject.INBOUND else "Call"
+        return f"{what} of {self.tool_name or self.method}, by {self.agent_name}"
 
     def status_at(self, now: datetime) -> EscalationStatus:
         """What is over is expired, whether or not a task has been by to write it down."""

@@ -12,6 +12,7 @@ from django.utils import timezone
 from apps.decision.chain import clean
 from apps.decision.errors import BadInput, Conflict, NotFound
 from apps.decision.events import EventKind
+from apps.decision.inbound.domains import pattern_of, registrable
 from apps.decision.types import JSON
 from apps.exceptions.models import Escalation, EscalationStatus, Resolution
 from apps.exceptions.services import hooks, watch
@@ -33,6 +34,7 @@ FITTING: Final = {
 }
 WITHOUT_NOTE: Final = frozenset({"low", "medium"})  # every other tier, unknown ones included, needs a reason
 MAX_NOTE: Final = 2000
+WILD: Final = "*."
 DOMAIN, SERVER = SourceRule.Kind.DOMAIN.value, SourceRule.Kind.SERVER.value
 UNREADABLE: Final = frozenset(
     {"?", "…"}
@@ -65,7 +67,7 @@ def resolve(
         raise Conflict("The time to resolve this is over.", code="escalation_expired")
     note = clean(note.strip())
     _check(row, resolution, note)
-    _check_source(row, resolution, source)
+    source = _source(row, resolution, source)
     row.resolution, row.resolved_by, row.resolved_at, row.note = Resolution(resolution), actor, now, note
     if row.resolution in ALLOWING:
         row.status, row.usable_until = EscalationStatus.APPROVED, now + timedelta(seconds=setting().use_seconds)
@@ -132,21 +134,58 @@ def answers_to(row: Escalation) -> frozenset[Resolution]:
 
 
 def sources_of(row: Escalation) -> tuple[Source, ...]:
-    """What `block_source` can name."""
+    """What a person is offered to block: each host, all of the domain that it belongs to, and the server."""
     if row.subject != Escalation.Subject.INBOUND:
         return ()
-    named = [str(one) for one in row.inbound.get("domains", ())]
-    domains = tuple(Source(DOMAIN, one) for one in named if one not in UNREADABLE)
+    patterns = [name for host in _hosts(row) for name in (host, WILD + registrable(host)) if name != WILD]
+    domains = tuple(Source(DOMAIN, name) for name in dict.fromkeys(patterns) if _usable(name))
     return (*domains, Source(SERVER, row.mcp_server))
 
 
-def _check_source(row: Escalation, resolution: str, source: Source | None) -> None:
+def meant(row: Escalation, source: Source) -> Source:
+    """`source` as the rule that blocks it names it. A name above a host of the result stands for all that is below it,
+    since a rule for the name alone would not hold for that host.
+
+    Raises BadInput for what does not cover anything that this result is from, and for what can be no rule.
+    """
+    if source.kind == SERVER and source.pattern == row.mcp_server:
+        return source
+    if source.kind == DOMAIN:
+        pattern, hosts = _pattern(source.pattern), _hosts(row)
+        if pattern in hosts:
+            return Source(DOMAIN, pattern)
+        base = pattern.removeprefix(WILD)
+        if any(host.endswith(f".{base}") or (host == base and pattern != base) for host in hosts):
+            return Source(DOMAIN, _pattern(WILD + base))
+    why = "Name a host that the result names, a domain that covers one, or its MCP server."
+    raise BadInput("This result is not from there.", fields={"source": why})
+
+
+def _hosts(row: Escalation) -> list[str]:
+    return [str(one) for one in row.inbound.get("domains", ()) if one not in UNREADABLE]
+
+
+def _pattern(text: str) -> str:
+    """What can be no rule is refused in the words of the source rules, under the name that the caller gave it."""
+    try:
+        return pattern_of(text)
+    except BadInput as error:
+        why = " ".join(error.fields.values())
+        raise BadInput("This source cannot be blocked.", code=error.code, fields={"source": why}) from None
+
+
+def _usable(pattern: str) -> bool:
+    try:
+        return bool(pattern_of(pattern))
+    except BadInput:
+        return False
+
+
+def _source(row: Escalation, resolution: str, source: Source | None) -> Source | None:
     if resolution != Resolution.BLOCK_SOURCE:
         if source is not None:
             raise BadInput("This answer blocks no source.", fields={"source": "Goes with block_source only."})
-        return
+        return None
     if source is None:
         raise BadInput("Which source is to be blocked?", fields={"source": "Name a domain or the server."})
-    if source not in sources_of(row):
-        why = "Name a domain that the result names, or its MCP server."
-        raise BadInput("This result is not from there.", fields={"source": why})
+    return meant(row, source)

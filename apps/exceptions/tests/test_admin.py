@@ -41,6 +41,7 @@ def test_it_shows_what_waits_and_what_it_would_do(acme: str, admin_of: Admin) ->
     held = hold(acme, make_asked(acme, script, tier="high"))
     client = admin_of(acme)
     listed = client.get(f"{BASE}/escalation/?status__exact=pending").content.decode()
+    assert '<td class="field-about">call</td>' in listed
     assert all(words in listed for words in ("delete_file</a>", "agent 1", "0:29:", "delete.ask</td>"))
     assert "<script>" not in listed.partition('id="result_list"')[2].partition("</table>")[0]
     page = client.get(f"{BASE}/escalation/{held.id}/change/").content.decode()
@@ -64,7 +65,7 @@ def test_it_asks_for_a_note_before_it_answers(acme: str, admin_of: Admin) -> Non
     again = answer(client, held, "approve", note="  ")
     assert "Say why" in again
     assert row_of(acme, held).status == "pending"
-    assert "done" in answer(client, held, "approve", note="agreed by phone")
+    assert "Call of delete_file, by agent 1: approved<" in answer(client, held, "approve", note="agreed by phone")
     row = row_of(acme, held)
     assert (row.status, row.note, row.resolved_by.startswith("user:admin")) == ("approved", "agreed by phone", True)
     assert "resolved this already" in answer(client, held, "deny", note="no")

@@ -29,6 +29,7 @@ from apps.exceptions.tests.withholding import (
     stands,
 )
 from apps.policies.models import SourceRule
+from apps.policies.services import source_rules
 from apps.tenants.context import in_tenant
 from apps.tenants.redis import redis_client
 
@@ -263,6 +264,46 @@ def test_it_blocks_the_source_in_the_same_breath(acme: str, source: Source) -> N
     (said,) = entries(acme, EventKind.ESCALATION_RESOLVED)
     assert said.extra["source"] == {"kind": source.kind, "pattern": source.pattern}
     assert say(acme, twice, "block_source", source=source).status == "denied"  # it is blocked already
+
+
+@pytest.mark.parametrize(
+    ("asked", "made"),
+    [
+        ("collector.evil.example", "collector.evil.example"),
+        ("*.collector.evil.example", "*.collector.evil.example"),
+        ("evil.example", "*.evil.example"),  # a rule for the name alone would not hold for the host
+        ("*.evil.example", "*.evil.example"),
+        ("EVIL.example", "*.evil.example"),
+    ],
+)
+def test_it_blocks_a_domain_that_covers_a_host_of_the_result(acme: str, asked: str, made: str) -> None:
+    held = keep(acme, screened=make_screened(domains=("collector.evil.example",)))
+    say(acme, held, "block_source", source=Source("domain", asked))
+    with in_tenant(acme):
+        assert SourceRule.objects.get().pattern == made
+        assert source_rules.in_effect().of_domain("collector.evil.example") is not None
+    (said,) = entries(acme, EventKind.ESCALATION_RESOLVED)
+    assert said.extra["source"] == {"kind": "domain", "pattern": made}
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("other.evil.example", "covers one"),
+        ("vil.example", "covers one"),
+        ("*.example", "too much"),
+        ("example", "too much"),
+        ("*.co.uk", "public suffix"),
+        ("co.uk", "public suffix"),
+        ("https://evil.example/", "no scheme"),
+    ],
+)
+def test_it_blocks_no_domain_that_covers_none_or_everybody(acme: str, asked: str, why: str) -> None:
+    held = keep(acme, screened=make_screened(domains=("collector.evil.example", "shop.co.uk", "192.0.2.7")))
+    with pytest.raises(BadInput) as refused:
+        say(acme, held, "block_source", source=Source("domain", asked))
+    assert why in " ".join(refused.value.fields.values())
+    assert (row_of(acme, held).status, len(kept(acme))) == ("pending", 1)
 
 
 def test_it_settles_nothing_where_the_source_cannot_be_blocked(acme: str) -> None:

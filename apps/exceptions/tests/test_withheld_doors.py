@@ -1,12 +1,15 @@
 """Withheld results over REST and in the admin: what a person sees, and the answers that fit."""
 
+import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from rest_framework.test import APIClient
 
+from apps.decision.types import Severity
 from apps.exceptions.tests.asking import hold, row_of
 from apps.exceptions.tests.test_admin import BASE as ADMIN
 from apps.exceptions.tests.test_admin import press, signed_in
@@ -128,8 +131,59 @@ def test_a_source_is_chosen_to_be_blocked(acme: str, admin_of: Admin, person: Pe
     again = press(client, "escalation", "block_source", held.id, confirmed="yes", note="spam")
     assert "Name a domain or the server." in again
     chosen = {"confirmed": "yes", "note": "spam", "choice": "server:files"}
-    assert "done" in press(client, "escalation", "block_source", held.id, **chosen)
+    told = press(client, "escalation", "block_source", held.id, **chosen)
     with in_tenant(acme):
         rule = SourceRule.objects.get()
+    link = f"<a href='/admin/policies/sourcerule/{rule.pk}/change/'>source rule for MCP server files</a>"
+    assert f"Result of read_file, by agent 1: blocked, and its source, too: {link}" in told
+    assert client.get(f"/admin/policies/sourcerule/{rule.pk}/change/").status_code == 200
     assert (rule.kind, rule.pattern, rule.tier) == ("server", "files", "block")
     assert row_of(acme, held).resolution == "block_source"
+
+
+def test_all_of_the_domain_is_offered_beside_the_host(acme: str, admin_of: Admin) -> None:
+    held = keep(acme, screened=make_screened(domains=("collector.evil.example", "github.io", "192.0.2.7", "intranet")))
+    client = admin_of(acme)
+    asked = press(client, "escalation", "block_source", held.id)
+    offered = re.findall(r'<option value="([^"]+)"', asked.partition('id="id_choice"')[2])
+    assert offered == [
+        "domain:collector.evil.example",
+        "domain:*.evil.example",
+        "domain:192.0.2.7",
+        "domain:intranet",
+        "server:files",
+    ]
+    refused = press(client, "escalation", "block_source", held.id, confirmed="yes", choice="domain:github.io")
+    assert "github.io is a public suffix" in refused
+    chosen = {"confirmed": "yes", "note": "spam", "choice": "domain:*.evil.example"}
+    assert "source rule for domain *.evil.example" in press(client, "escalation", "block_source", held.id, **chosen)
+    with in_tenant(acme):
+        assert SourceRule.objects.get().pattern == "*.evil.example"
+
+
+def test_the_list_tells_results_from_calls_and_names_the_gravest_class(acme: str, admin_of: Admin) -> None:
+    screened = make_screened()
+    (grave,) = screened.findings
+    mild = replace(grave, kind="tool_coercion", severity=Severity.MEDIUM)
+    held = keep(acme, screened=replace(screened, findings=(mild, grave)))
+    hold(acme)
+    client = admin_of(acme)
+    listed = client.get(f"{ADMIN}/escalation/").content.decode()
+    assert '<td class="field-about">result: imperative_command</td>' in listed
+    assert '<td class="field-about">call</td>' in listed
+    filtered = client.get(f"{ADMIN}/escalation/?subject__exact=inbound").content.decode()
+    assert (held.id in filtered, '<td class="field-about">call</td>' in filtered) == (True, False)
+    page = client.get(f"{ADMIN}/escalation/{held.id}/change/").content.decode()
+    assert "<h2>Result of read_file, by agent 1</h2>" in page
+
+
+@pytest.mark.parametrize(("action", "words"), [("allow_sanitized", "allowed sanitized"), ("block", "blocked<")])
+def test_it_says_which_answer_was_given(acme: str, admin_of: Admin, action: str, words: str) -> None:
+    held = keep(acme)
+    told = press(admin_of(acme), "escalation", action, held.id, confirmed="yes", note="seen")
+    assert f"Result of read_file, by agent 1: {words}" in told
+
+
+def test_wide_tables_of_findings_scroll(acme: str, admin_of: Admin) -> None:
+    page = admin_of(acme).get(f"{ADMIN}/escalation/{keep(acme).id}/change/").content.decode()
+    assert "<div class='wide'><table class='findings'>" in page

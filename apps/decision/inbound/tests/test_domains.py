@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.decision.errors import BadInput
-from apps.decision.inbound.domains import UNREADABLE, pattern_of, spelled, suffix_of
+from apps.decision.inbound.domains import UNREADABLE, pattern_of, registrable, spelled, suffix_of
 
 NOBODYS = (UNREADABLE,)
 
@@ -134,3 +134,21 @@ def test_it_knows_where_somebody_elses_names_begin() -> None:
     assert suffix_of("a.b.example.co.uk") == "co.uk"
     assert suffix_of("x.s3.amazonaws.com") == "s3.amazonaws.com"
     assert suffix_of("127.0.0.1") == suffix_of("::1") == ""
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("a.b.evil.example", "evil.example"),
+        ("evil.example", "evil.example"),
+        ("shop.acme.co.uk", "acme.co.uk"),
+        ("ada.github.io", "ada.github.io"),
+        ("github.io", ""),
+        ("co.uk", ""),
+        ("intranet", ""),
+        ("192.0.2.7", ""),
+        ("2001:db8::1", ""),
+    ],
+)
+def test_it_knows_what_of_a_name_somebody_registered(host: str, name: str) -> None:
+    assert registrable(host) == name
