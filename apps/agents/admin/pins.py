@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import Case, F, Model, QuerySet, When
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -18,7 +18,7 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from apps.agents import services
-from apps.agents.models import ServerPin
+from apps.agents.models import PinKind, ServerPin
 from apps.decision.errors import AppError
 from apps.decision.types import JSON, PinStatus
 from apps.tenants.roles import Role
@@ -29,18 +29,24 @@ MAX_LINES: Final = 3000  # of a definition that is compared line by line
 MAX_SHOWN: Final = 100
 SHOWN: Final = (
     "server", "kind", "name", "status", "severity", "differences", "orders", "diff", "digest", "candidate_digest",
-    "accepted", "first_seen_at", "last_seen_at", "changed_at", "missing_since", "reviewed_by", "reviewed_at", "note",
+    "accepted", "first_seen_at", "changed_at", "missing_since", "reviewed_by", "reviewed_at", "note",
 )  # fmt: skip
 _MARKS: Final = {"+": "<ins>{}</ins>", "-": "<del>{}</del>", "@": '<span class="place">{}</span>'}
 
 
 class PinAdmin(ReadOnlyAdmin):
     menu_name = "Tools, prompts and instructions"
-    list_display = ("what", "server", "kind", "status", "severity", "changed_at", "last_seen_at", "missing_since")
-    list_filter = ("status", "kind", "severity", ("server", admin.RelatedOnlyFieldListFilter), "changed_at")
+    list_display = ("what", "server", "status", "severity", "changed_at")
+    list_filter = (
+        "status", "kind", "severity", ("server", admin.RelatedOnlyFieldListFilter), "changed_at",
+        ("missing_since", admin.EmptyFieldListFilter),
+    )  # fmt: skip
     list_select_related = ("server",)
     search_fields = ("name", "server__name")
-    ordering = ("-changed_at", "server__name", "kind", "name")
+    ordering = (  # what waits for a decision comes first
+        Case(When(status=PinStatus.QUARANTINED, then=0), default=1), F("changed_at").desc(nulls_last=True),
+        "-first_seen_at", "server__name", "kind", "name",
+    )  # fmt: skip
     actions = ("approve", "reject")
     fields = readonly_fields = SHOWN
     change_form_template = "admin/agents/serverpin/change_form.html"
@@ -56,7 +62,7 @@ class PinAdmin(ReadOnlyAdmin):
 
     @admin.display(description="name", ordering="name")
     def what(self, pin: ServerPin) -> str:
-        return pin.name or f"({pin.kind})"
+        return pin.name if pin.kind == PinKind.TOOL else f"{pin.name} ({pin.kind})".strip()
 
     @admin.display(description="what changed")
     def differences(self, pin: ServerPin) -> SafeString:

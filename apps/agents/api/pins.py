@@ -45,8 +45,8 @@ class PinFinding(serializers.Serializer[Any]):
 
 
 class PinSerializer(serializers.ModelSerializer[ServerPin]):
-    """`definition` is what is approved, `candidate` what the server says now where that is (or was) something else;
-    `seen` is the digest to approve or reject by."""
+    """`definition` is what is approved, `candidate` what the server says now where that is something else; `seen` is
+    the digest to approve or reject by."""
 
     seen = serializers.SerializerMethodField()
     definition = serializers.JSONField()
@@ -58,7 +58,7 @@ class PinSerializer(serializers.ModelSerializer[ServerPin]):
         model = ServerPin
         fields = (
             "id", "kind", "name", "status", "severity", "digest", "candidate_digest", "seen", "definition", "candidate",
-            "changes", "findings", "accepted", "first_seen_at", "last_seen_at", "changed_at", "missing_since",
+            "changes", "findings", "accepted", "first_seen_at", "changed_at", "missing_since",
             "reviewed_by", "reviewed_at", "note",
         )  # fmt: skip
         read_only_fields = fields
