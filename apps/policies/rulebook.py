@@ -66,7 +66,9 @@ def load(schema: str, *, human: Callable[[], Human]) -> Rulebook:
         scan_dlp=scanner.build_scanner(changed, own, canaries=known_inbound.canaries),
         screen_inbound=build_screen(
             build_injection_scanner(known_inbound.rules, known_inbound.changed),
-            scanner.build_result_scanner(changed, own, known_inbound.result_secrets),
+            scanner.build_result_scanner(
+                changed, own, known_inbound.result_secrets, planted=known_inbound.canaries.values()
+            ),
             actions=known_inbound.actions,
             source_rules=known_inbound.source_rules,
         ),

@@ -1,7 +1,7 @@
 """A tenant's scanner: its patterns, its actions, and findings that say where without saying what."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 import orjson
@@ -26,6 +26,7 @@ SCAN_LIMIT = "scan_limit"
 MAX_CANDIDATES = 4000  # about a fifth of a second; a call that needs more is refused, not half scanned
 MAX_RESULT_CANDIDATES = 20_000  # results list what people keep: a page of customers is nothing to be refused for
 MAX_PATHS = 1_000_000  # characters in which all findings of a value may say where they are, at great depth
+LEAST_PLANTED = 12  # characters of a finding that is taken for a planted value; no canary has fewer
 _STRENGTH = {action: strength for strength, action in enumerate(DlpAction)}
 
 
@@ -54,18 +55,24 @@ def build_scanner(
 
 
 def build_result_scanner(
-    settings: Mapping[str, PatternSetting], custom: Iterable[CustomPattern], action: DlpAction
+    settings: Mapping[str, PatternSetting],
+    custom: Iterable[CustomPattern],
+    action: DlpAction,
+    *,
+    planted: Collection[str] = (),
 ) -> Scanner:
     """For what servers send: a finding that would deny or redact a call does `action` here; others are as they are.
 
-    More than can be looked at closely denies, unless secrets are only to be logged.
+    More than can be looked at closely denies, unless secrets are only to be logged. What lies within a `planted` value
+    is no finding: a canary that is redacted is no bait.
     """
     scan = _built(settings, custom, MappingProxyType({}), MAX_RESULT_CANDIDATES)
     actions = {
         name: action if _STRENGTH[own] >= _STRENGTH[DlpAction.REDACT] else own for name, own in scan.actions.items()
     }
     beyond = DlpAction.DENY if _STRENGTH[action] >= _STRENGTH[DlpAction.REDACT] else action
-    return replace(scan, actions=MappingProxyType(actions), beyond=beyond)
+    exempt = tuple(value.lower() for value in planted)
+    return replace(scan, actions=MappingProxyType(actions), beyond=beyond, exempt=exempt)
 
 
 def _built(
@@ -101,6 +108,7 @@ class _Scan:
     actions: Mapping[str, DlpAction]
     max_candidates: int
     beyond: DlpAction = DlpAction.DENY  # what more than `max_candidates` comes to
+    exempt: tuple[str, ...] = field(default=(), repr=False)  # in lower case
 
     def __call__(self, value: JSON) -> tuple[Finding, ...]:
         """A value that hides its secrets in a crowd of look-alikes gets one finding, `scan_limit`."""
@@ -135,11 +143,14 @@ class _Scan:
             points_done += code_points(buffer, bytes_done, match.start)
             bytes_done = match.start
             end = points_done + code_points(buffer, match.start, match.end)
-            findings.append(self._finding(match, "$", text[points_done:end], False, points_done, end))
+            if not self._planted(text[points_done:end]):
+                findings.append(self._finding(match, "$", text[points_done:end], False, points_done, end))
         return tuple(findings)
 
     def _located(self, flat: Flat, matches: list[Match], budget: Budget | None) -> tuple[Finding, ...]:
         places = [(match, *place) for match in matches for place in flat.leaves(match.start, match.end)]
+        if self.exempt:
+            places = [place for place in places if not self._planted(place[1].text[place[2] : place[3]])]
         masked = frozenset((leaf.place.holder, leaf.place.member) for _, leaf, _, _ in places if leaf.is_key)
         findings: list[Finding] = []
         told = 0
@@ -150,6 +161,10 @@ class _Scan:
                 raise TooManyCandidates
             findings.append(self._finding(match, path, leaf.text[start:end], leaf.is_key, start, end))
         return tuple(findings)
+
+    def _planted(self, secret: str) -> bool:
+        """A short piece may stand in a canary by chance: a password of a few letters is none."""
+        return len(secret) >= LEAST_PLANTED and any(secret.lower() in value for value in self.exempt)
 
     def _finding(self, match: Match, path: str, secret: str, in_key: bool, start: int, end: int) -> Finding:
         pattern = match.pattern

@@ -12,7 +12,11 @@ from rest_framework.test import APIClient
 
 from apps.audit.models import AuditEntry
 from apps.decision.errors import BadInput, Conflict, NotFound
-from apps.decision.scan.scanner import build_scanner
+from apps.decision.facts import Human
+from apps.decision.scan.patterns import BUILTIN_PATTERNS, made
+from apps.decision.scan.scanner import PatternSetting, build_result_scanner, build_scanner
+from apps.decision.types import DlpAction
+from apps.policies import rulebook
 from apps.policies.models import CanaryToken
 from apps.policies.services import canaries, inbound
 from apps.tenants.context import in_tenant
@@ -39,6 +43,43 @@ def test_it_makes_values_of_every_shape_that_are_found_and_stored_sealed(acme: s
         entries = list(AuditEntry.objects.filter(kind="canary.planted"))
         assert len(entries) == len(canaries.SHAPES)
         assert not any(value in str(entry.extra) for entry in entries for value in canaries.live().values())
+
+
+@pytest.mark.parametrize("kind", sorted(canaries.SHAPES))
+def test_in_results_a_planted_value_of_any_shape_stays_and_what_is_like_it_does_not(kind: str) -> None:
+    every = {one.name: PatternSetting(DlpAction.DENY, True) for one in BUILTIN_PATTERNS}
+    key = "AKIA" + made.chars(made.BASE32, 16, "real")
+    for _ in range(20):
+        value = canaries.SHAPES[kind]()
+        scan = build_result_scanner(every, (), DlpAction.REDACT, planted=(value,))
+        assert value not in repr(scan)
+        for shown in (
+            f"see {value} there",
+            f'aws_secret_access_key = "{value}"',
+            f"API_KEY={value}\npassword: {value}",
+        ):
+            for result in (shown, {"text": shown}, {"password": value, "list": [{value: shown}]}):
+                assert scan(result) == ()
+            assert scan({"text": orjson.dumps({"text": shown}).decode()}) == ()
+        assert [(one.rule, one.start) for one in scan(f"{value} {key}")] == [("aws_access_key", len(value) + 1)]
+    if kind != "url":  # of which no built-in pattern finds every one
+        assert scan({"aws_secret_access_key": canaries.SHAPES[kind]()}) != ()
+
+
+def test_a_short_secret_that_stands_in_a_planted_value_by_chance_is_found() -> None:
+    value = canaries.SHAPES["url"]()
+    scan = build_result_scanner({}, (), DlpAction.REDACT, planted=(value,))
+    assert scan({"password": value[-9:]}) != ()
+    assert scan({"aws_key": "AKIA" + made.chars(made.BASE32, 16, "other")}) != ()
+
+
+def test_the_rulebook_leaves_planted_values_in_results(acme: str) -> None:
+    with in_tenant(acme):
+        values = [canaries.plant(name=kind, kind=kind, actor="system").value for kind in canaries.SHAPES]
+    screen = rulebook.load(acme, human=Human).screen_inbound
+    text = "\n".join(f"api_key: {value}" for value in values)
+    screened = screen({"content": [{"type": "text", "text": text}]}, "wiki", b"salt")
+    assert (screened.value, screened.secrets) == ({"content": [{"type": "text", "text": text}]}, ())
 
 
 def test_it_takes_a_value_of_ones_own(acme: str) -> None:
