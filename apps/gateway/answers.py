@@ -1,8 +1,11 @@
 """What a client is told when a call does not go through, in the protocol's own words."""
 
+from dataclasses import replace
 from uuid import UUID
 
 from apps.decision.chain import text_of_time
+from apps.decision.scan.canary import is_canary
+from apps.decision.screens import fragments
 from apps.decision.types import JSON, Decision, Effect, Screened
 from apps.exceptions.services.escalations import Held
 from apps.gateway.errors import DENIED
@@ -24,6 +27,7 @@ RETRY = "Repeat the identical call once it is approved; with other arguments it 
 
 def account(decision: Decision, event_id: UUID, held: Held | None = None) -> dict[str, JSON]:
     """The four facts every refusal carries, and the escalation where there is one."""
+    decision = _as_told(decision)
     facts: dict[str, JSON] = {
         "decision": decision.effect.value,
         "reason": decision.reason,
@@ -75,7 +79,18 @@ def _tool_result(message: Message, sentence: str, facts: dict[str, JSON]) -> dic
     return result_body(message.id, result)
 
 
+def _as_told(decision: Decision) -> Decision:
+    """Whoever touched a canary is not told that it was one, nor its name. Log and people know."""
+    stage, _, rule = decision.policy.partition(".")
+    if stage not in ("dlp", fragments.STAGE) or not is_canary(rule):
+        return decision
+    path = next((one.path for one in decision.findings if one.scanner == "dlp" and one.rule == rule), "")
+    reason = f"A secret may not leave, found at {path}" if path else "A secret may not leave"
+    return replace(decision, policy="dlp.secret", stage="dlp", reason=reason)
+
+
 def _sentence(decision: Decision, held: Held | None) -> str:
+    decision = _as_told(decision)
     if decision.effect is not Effect.ESCALATE:
         return f"Call denied by {decision.policy or decision.stage}: {decision.reason}"
     sentence = f"Call needs approval by {decision.policy or decision.stage}: {decision.reason}"
