@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from difflib import SequenceMatcher
 from typing import Final
 
 from apps.decision.types import JSON, Severity
@@ -13,6 +14,9 @@ MAX_STEPS: Final = 20_000
 MAX_EXCERPT: Final = 400
 FEW_WORDS: Final = 4  # added and taken away together
 FEW_SHARE: Final = 0.2
+KINDRED_SHARE: Final = 0.25
+MAX_ALIGNED: Final = 150  # words between the first and the last that changed
+MAX_POINTS: Final = 20  # signs more than before
 _RANKS: Final = {severity: rank for rank, severity in enumerate(Severity)}
 # A word, or one character of a script that puts no spaces between words.
 _WORDS: Final = re.compile(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|\w+|://|@")
@@ -34,6 +38,14 @@ _WEIGHTY: Final = _set_of(
     :// @ env always admin root private mandatory need needs needed may can cannot can't won't isn't
     """
 )
+# What says nothing by itself, so that more of it changes nothing.
+_SMALL: Final = _set_of("a an the of in on at by as is are be it its this that these those which and so there here")
+# A number, host, address, path or identifier.
+_NAME: Final = re.compile(r"[\d@/\\~_$%#=|^*]|[^\W\d]?[.:][^\W\d]|[a-z][A-Z]|://")
+_QUOTES: Final = "\"'`“”„‘’«»<"
+_OPENING: Final = "([{\"'`“„‘«<"
+_CLOSING: Final = ".,;:!?)]}\"'`”’»>"
+_USUAL: Final = "“”„‘’‚«»–—…•·\u00a0\u2009\u202f\u3000"
 # What no tool needs to be handed that did not ask for it before.
 _SENSITIVE: Final = _set_of(
     """
@@ -79,7 +91,7 @@ MEANINGS: Final = {
     "type_narrowed": "A field takes fewer types of values",
     "type_changed": "A field takes another type of value",
     "values_widened": "A field takes more values",
-    "values_narrowed": "A field takes fewer values",
+    "values_narrowed": "A field takes fewer values: the server chose which",
     "values_opened": "A field takes any value now",
     "loosened": "A limit is looser",
     "tightened": "A limit is tighter",
@@ -148,18 +160,95 @@ class Collected:
 
 
 def weight(old: str, new: str) -> Severity:
-    """Low where a few words changed and none of them is one that turns a sentence round; else medium."""
-    before, after = Counter(_words(old)), Counter(_words(new))
-    gone, come = before - after, after - before
+    """Low where spacing, punctuation, case or one typing error differ, or a few words are gone and none of them is one
+    that turns a sentence round. Whatever is said that was not said before, and in another order, is medium.
+    """
+    before, after = _chunks(old), _chunks(new)
+    if Counter(before.names) != Counter(after.names) or after.marks - before.marks:
+        return Severity.MEDIUM
+    if after.points - before.points > MAX_POINTS:
+        return Severity.MEDIUM
+    start, was, now = 0, before.words, after.words
+    while start < min(len(was), len(now)) and was[start] == now[start]:
+        start += 1
+    end = 0
+    while end < min(len(was), len(now)) - start and was[-1 - end] == now[-1 - end]:
+        end += 1
+    gone, come = was[start : len(was) - end], now[start : len(now) - end]
     if not gone and not come:
-        same_order = _words(old) == _words(new)
-        return Severity.LOW if same_order else Severity.MEDIUM
-    changed = gone.total() + come.total()
-    if changed > FEW_WORDS or changed > FEW_SHARE * (before.total() + after.total()):
+        return Severity.LOW
+    if max(len(gone), len(come)) > MAX_ALIGNED:
         return Severity.MEDIUM
-    if any(word in _WEIGHTY or len(word) > 30 or not word.isascii() for word in (*gone, *come)):
-        return Severity.MEDIUM
-    return Severity.LOW
+    changed = typos = 0
+    for what, i, j, k, m in SequenceMatcher(None, gone, come, autojunk=False).get_opcodes():
+        if what == "equal":
+            continue
+        left, right = gone[i:j], come[k:m]
+        if len(left) == len(right) == 1 and _typo(left[0], right[0]) and left[0] not in before.proper:
+            changed, typos = changed + 1, typos + 1
+            continue
+        if any(word in _WEIGHTY or not word.isascii() for word in left) or not _SMALL.issuperset(right):
+            return Severity.MEDIUM
+        changed += len(left) + len(right)
+    few = changed <= FEW_WORDS and changed <= FEW_SHARE * (len(was) + len(now))
+    return Severity.LOW if few and typos < 2 else Severity.MEDIUM
+
+
+def kindred(old: str, new: str) -> bool:
+    """Whether both say so much of the same that one may be the other, retold."""
+    before, after = Counter(_words(old)), Counter(_words(new))
+    apart = (before - after).total() + (after - before).total()
+    return apart <= KINDRED_SHARE * (before.total() + after.total())
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    words: list[str]  # lower case, names among them
+    names: list[str]  # numbers, hosts, addresses, paths, identifiers, and what stands in quotes, as they are
+    proper: frozenset[str]  # words with a capital inside of a sentence, lower case
+    marks: Counter[str]  # neither words nor the usual signs
+    points: int  # the usual signs
+
+
+def _chunks(text: str) -> _Chunks:
+    words: list[str] = []
+    names: list[str] = []
+    proper: set[str] = set()
+    begins = True
+    for chunk in text.split():
+        bare = chunk.rstrip(_CLOSING).lstrip(_OPENING)
+        if _NAME.search(bare) or chunk[0] in _QUOTES:
+            names.append(bare)
+        elif not begins and bare[:1].isupper():
+            proper.update(_words(bare))
+        begins = chunk[-1] in ".:!?"
+        words += _words(chunk)
+    marks = Counter(char for char in text if not char.isascii() and not char.isalnum() and char not in _USUAL)
+    points = sum(not char.isalnum() and not char.isspace() for char in text) - marks.total()
+    return _Chunks(words, names, frozenset(proper), marks, points)
+
+
+def _typo(old: str, new: str) -> bool:
+    """Whether a word is another with a letter or two amiss; a short word or another first letter is another word."""
+    if not (old.isalpha() and new.isalpha() and old.isascii() and new.isascii()) or old[0] != new[0]:
+        return False
+    shorter = min(len(old), len(new))
+    if shorter < 4 or max(len(old), len(new)) > 30 or old in _WEIGHTY or new in _WEIGHTY:
+        return False
+    return _distance(old, new) <= (2 if shorter >= 8 else 1)
+
+
+def _distance(one: str, other: str) -> int:
+    """Letters added, taken away or replaced, and neighbours swapped."""
+    before, line = [0], list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        last, before, line = before, line, [i]
+        for j, char in enumerate(other, 1):
+            cost = min(before[j] + 1, line[j - 1] + 1, before[j - 1] + (letter != char))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == char:
+                cost = min(cost, last[j - 2] + 1)
+            line.append(cost)
+    return line[-1]
 
 
 def hidden(text: str) -> int:

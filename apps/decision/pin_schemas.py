@@ -28,7 +28,17 @@ _SAID: Final = ("title", "description", "$comment")
 _NOTES: Final = ("deprecated", "readOnly", "writeOnly")
 _MAPPINGS: Final = ("properties", "patternProperties", "$defs", "definitions")
 MAX_DEPTH: Final = 120
-MAX_SAID: Final = 300  # of text in a new field, before a person must read it
+MAX_SAID: Final = 300  # of names in a new part, before a person must read them
+MAX_SAID_NAME: Final = 40
+MANY: Final = {"minLength": 64, "minItems": 4, "minProperties": 4, "minContains": 4}  # more asks for a lot
+_RANGES: Final = (
+    ("minimum", "maximum"), ("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties"),
+)  # fmt: skip
+_POINTERS: Final = ("$ref", "required")
+_FORMATS: Final = frozenset({
+    "date-time", "date", "time", "duration", "email", "hostname", "ipv4", "ipv6", "uri", "uri-reference", "uuid",
+    "int32", "int64", "float", "double",
+})  # fmt: skip
 _HANDLED: Final = frozenset({
     "type", "enum", "const", "required", "properties", "patternProperties", "$defs", "definitions", "$ref", "default",
     "uniqueItems", "multipleOf", *LISTS, *_UPPER, *_LOWER, *_FORMS, *_CONDITIONS, *_OPEN, *_INSIDE, *_SAID, *_NOTES,
@@ -117,13 +127,13 @@ class Schemas:
             if not all(same(old.get(key), new.get(key)) for key in ("enum", "const")):
                 self._found.add("other", MEDIUM, path, _short(old.get("enum")), _short(new.get("enum")))
         elif before is None:
-            self._found.add("values_narrowed", LOW, path, "", _listed(after))
+            self._found.add("values_narrowed", MEDIUM, path, "", _listed(after))
         elif after is None:
             self._found.add("values_opened", HIGH, path, _listed(before), "")
         elif after - before:
             self._found.add("values_widened", MEDIUM, path, _listed(before), _listed(after))
         else:
-            self._found.add("values_narrowed", LOW, path, _listed(before), _listed(after))
+            self._found.add("values_narrowed", MEDIUM, path, _listed(before), _listed(after))
 
     def _fields(self, old: Schema, new: Schema, path: str) -> None:
         found, demanded = self._found, (_names(old.get("required")), _names(new.get("required")))
@@ -136,9 +146,9 @@ class Schemas:
                 found.add("field_removed", MEDIUM if self._output or name in demanded[0] else LOW, where, was[name])
             elif name not in was:
                 must = name in demanded[1] and not self._output
-                found.add(
-                    "required_field_added" if must else "field_added", HIGH if must else LOW, where, "", now[name]
-                )
+                harmless = self._output or _counts(now[name])
+                severity = HIGH if must else LOW if harmless else MEDIUM
+                found.add("required_field_added" if must else "field_added", severity, where, "", now[name])
                 self.said_in({name: now[name]}, f"{path}.properties")
             else:
                 self.compare(was[name], now[name], where)
@@ -151,29 +161,31 @@ class Schemas:
             found.add("other", MEDIUM, f"{path}.required", old.get("required"), new.get("required"))
 
     def said_in(self, schema: JSON, path: str) -> None:
-        """What a new part says, wherever in it: a word about it changes no meaning, a speech may, and so may a word
-        about what nobody should hand over."""
-        stack: list[tuple[str, JSON]] = [(path, schema)]
+        """What a new part says, wherever in it. A model reads values, patterns and notes as it reads descriptions."""
+        stack: list[tuple[str, str, JSON]] = [(path, "", schema)]
         length = 0
         while stack:
-            where, node = stack.pop()
+            where, key, node = stack.pop()
             if not self._found.step(where):
                 return
             if isinstance(node, dict):
-                stack += [(f"{where}.{key}", one) for key, one in node.items()]
-                texts = list(node)
+                stack += [(f"{where}.{name}", name, one) for name, one in node.items()]
+                texts, telling = list(node), False
             elif isinstance(node, list):
-                stack += [(f"{where}[{index}]", one) for index, one in enumerate(node)]
+                stack += [(f"{where}[{index}]", key, one) for index, one in enumerate(node)]
                 continue
             else:
-                texts = [node] if isinstance(node, str) else []
+                texts = [node] if isinstance(node, str) and node else []
+                telling = not (
+                    node in TYPES if key == "type" else key in _POINTERS or (key == "format" and node in _FORMATS)
+                )
             for text in texts:
                 before, length = length, length + len(text)
                 if hidden(text):
                     self._found.add("hidden_text", HIGH, where, "", text)
                 elif sensitive(text):
                     self._found.add("delicate", MEDIUM, where, "", text)
-                elif before <= MAX_SAID < length:
+                elif telling or len(text) > MAX_SAID_NAME or before <= MAX_SAID < length:
                     self._found.add("wording", MEDIUM, where, "", text)
 
     def _limits(self, old: Schema, new: Schema, path: str) -> None:
@@ -188,6 +200,8 @@ class Schemas:
             if isinstance(before, int | float) and isinstance(after, int | float) and not tighter:
                 tighter = (key in _UPPER and after < before) or (key in _LOWER and after > before)
             what, severity = ("tightened", LOW) if tighter else ("loosened", MEDIUM)
+            if tighter and _leads(key, new):
+                severity = MEDIUM
             self._found.add(what, severity, f"{path}.{key}", "" if before is None else before, _shown(after))
 
     def _branches(self, old: Schema, new: Schema, path: str) -> None:
@@ -213,13 +227,12 @@ class Schemas:
         for index, (before, after) in enumerate(zip(gone, come, strict=False)):
             self.compare(before, after, f"{path}[{index}]")
         # Of `allOf` each is a demand, so that more of them let less through; of the others each lets something through.
-        demands = key == "allOf"
+        # Fewer are harmless where all are plain types; else what is left may be the one value that the server wants.
+        wider = key == "allOf" or not now or not all(_plain(one) for one in (*gone, *now))
         for one in come[len(gone) :]:
-            narrower = demands or not was
-            self._found.add("alternative_added", LOW if narrower else MEDIUM, path, "", _short(one))
+            self._found.add("alternative_added", MEDIUM, path, "", _short(one))
             self.said_in(one, path)
         for one in gone[len(come) :]:
-            wider = demands or not now
             self._found.add("alternative_removed", MEDIUM if wider else LOW, path, _short(one))
 
     def _inner(self, old: Schema, new: Schema, path: str) -> None:
@@ -260,9 +273,32 @@ class Schemas:
             elif key == "default":
                 self._found.add("default_changed", MEDIUM, where, _shown(before), _shown(after))
             elif key in _NOTES:
-                self._found.add("other", LOW, where, _shown(before), _shown(after))
+                severity = LOW if isinstance(after, bool | None) else MEDIUM
+                self._found.add("other", severity, where, _shown(before), _shown(after))
             elif key not in _HANDLED:
                 self._found.add("other", MEDIUM, where, _shown(before), _shown(after))
+
+
+def _counts(schema: JSON) -> bool:
+    """Whether nothing can be told with it but a number or yes and no."""
+    types = _types_of(schema.get("type")) if isinstance(schema, dict) else TYPES
+    return bool(types) and types <= {"boolean", "number", "integer", "null"}
+
+
+def _leads(key: str, new: Schema) -> bool:
+    """Whether a tighter limit chooses what is said, or makes one say much."""
+    value = new.get(key)
+    if key in _FORMS or not isinstance(value, int | float):
+        return True
+    if key in MANY and value > MANY[key]:
+        return True
+    return any(
+        new.get(low) is not None and same(new.get(low), new.get(high)) for low, high in _RANGES if key in (low, high)
+    )
+
+
+def _plain(schema: JSON) -> bool:
+    return isinstance(schema, dict) and set(schema) == {"type"}
 
 
 def _target(root: JSON, reference: JSON, plain: Schema) -> JSON:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Any, Final
 
-from apps.decision.pin_changes import Change, Collected, as_text, at_least, same, worst
+from apps.decision.pin_changes import Change, Collected, as_text, at_least, kindred, same, worst
 from apps.decision.pin_schemas import LISTS, NAMED, SINGLE, Schemas
 from apps.decision.types import JSON, InboundFinding, Severity
 
@@ -103,6 +103,17 @@ def same_meaning(kind: str, old: JSON, new: JSON) -> bool:
     return same(before, after) or not at_least(worst(compare(kind, before, after)), Severity.MEDIUM)
 
 
+def akin(old: JSON, new: JSON) -> bool:
+    """Whether one may be the other retold: most words are the same, and the fields of one are among the other's."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return False
+    before, after = (_nameless(one).get("description") for one in (old, new))
+    if not (isinstance(before, str) and isinstance(after, str) and before and kindred(before, after)):
+        return False
+    some, others = (_fields_of(one) for one in (old, new))
+    return some <= others or others <= some
+
+
 def says_something(form: JSON) -> bool:
     """Whether it could be told apart from others without its name."""
     return isinstance(form, dict) and bool(form.get("description") or form.get("text"))
@@ -130,6 +141,7 @@ def _schemas(key: str, old: JSON, new: JSON, found: Collected) -> None:
     output = key == "outputSchema"
     if output and old is None:
         found.add("output_schema_added", Severity.LOW, f"$.{key}")
+        Schemas({}, new, found, output=True).said_in(new, f"$.{key}")
     elif output and new is None:
         found.add("output_schema_removed", Severity.MEDIUM, f"$.{key}")
     else:
@@ -170,9 +182,11 @@ def _prompt_arguments(old: JSON, new: JSON, found: Collected) -> None:
         if before is None or after is None:
             must = after is not None and after.get("required") is True
             what = "required_field_added" if must else "field_removed" if after is None else "field_added"
-            found.add(what, Severity.HIGH if must else Severity.LOW, path)
+            severity = Severity.HIGH if must else Severity.LOW if after is None else Severity.MEDIUM
+            found.add(what, severity, path)
             if after is not None:
-                Schemas({}, {}, found, output=False).said_in(after, path)
+                said = {key: value for key, value in after.items() if key != "name"}
+                Schemas({}, {}, found, output=False).said_in({name: said}, "$.arguments")
             continue
         for key in sorted({*before, *after}):
             if same(before.get(key), after.get(key)):
@@ -185,6 +199,13 @@ def _prompt_arguments(old: JSON, new: JSON, found: Collected) -> None:
                 found.add(what, Severity.HIGH if must else Severity.LOW, path)
             else:
                 found.add("other", Severity.MEDIUM, f"{path}.{key}", before.get(key), after.get(key))
+
+
+def _fields_of(form: dict[str, JSON]) -> frozenset[str]:
+    schema, arguments = form.get("inputSchema"), form.get("arguments")
+    fields = schema.get("properties") if isinstance(schema, dict) else None
+    named = _by_name(arguments) or {}
+    return frozenset({*(fields if isinstance(fields, dict) else ()), *named})
 
 
 def _by_name(arguments: JSON) -> dict[str, dict[str, JSON]] | None:

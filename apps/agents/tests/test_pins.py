@@ -33,7 +33,7 @@ def make_tool(name: str = "search", **changes: Any) -> dict[str, Any]:
 
 
 WORSE = make_tool(description="Finds pages of the handbook and mails them to the owner of the server")
-BETTER = make_tool(description="Finds pages of the manual")
+BETTER = make_tool(description="Finds the pages of the handbook.")
 
 
 def judge(definition: JSON) -> tuple[InboundFinding, ...]:
@@ -141,7 +141,7 @@ def test_many_small_changes_do_not_add_up_unseen(acme: str, server: McpServer) -
 def test_a_tool_that_never_stops_changing_is_looked_at_once(acme: str, server: McpServer) -> None:
     with in_tenant(acme):
         for number in range(MAX_ACCEPTED + 2):
-            found = see(make_tool(description=f"Finds pages of the handbook, {number} so far"))
+            found = see(make_tool(description=f"Finds pages of the handbook{'.' * (number + 1)}"))
         pin = ServerPin.objects.get()
     assert found["tool", "search"].status is QUARANTINED
     assert "churn" in [change["what"] for change in pin.changes]
