@@ -110,7 +110,7 @@ class InboundRuleForm(forms.ModelForm[InboundRule]):
         fields = ("name", "description", "kind", "severity", "regex", "enabled", "hits", "misses")
         help_texts: Final = {
             "name": "Lower-case letters, digits and underscores. It stays: the log knows the rule by it.",
-            "regex": "An RE2 expression. The text is folded before: lower case, Latin letters without accents.",
+            "regex": "An RE2 expression in lower case: so is the text, its Latin letters without accents.",
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -95,7 +95,6 @@ class TryInput(StrictMixin, serializers.Serializer[Any]):
 
 
 class FoundSerializer(serializers.Serializer[Any]):
-    kind = serializers.CharField(help_text="the class; empty where the text could not be read as a whole")
     rule = serializers.CharField()
     severity = serializers.ChoiceField(choices=SEVERITIES)
     start = serializers.IntegerField()
@@ -104,6 +103,11 @@ class FoundSerializer(serializers.Serializer[Any]):
     via = serializers.CharField(help_text="the disguise it was found under")
     words = serializers.ListField(child=serializers.CharField())
     quoted = serializers.BooleanField()
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        # No attribute may be called so.
+        words = "empty where the text could not be read as a whole"
+        return {"class": serializers.CharField(source="kind", help_text=words), **super().get_fields()}
 
 
 class TryOutput(serializers.Serializer[Any]):

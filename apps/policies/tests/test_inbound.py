@@ -241,6 +241,7 @@ def test_a_dry_run_says_what_a_text_comes_to_and_keeps_nothing(acme: str, api: A
     rule = {"kind": "role_reassignment", "severity": "high", "regex": "red lever"}
     [one] = tried(text="a red lever", rule=rule).json()["findings"]
     assert (one["rule"], one["severity"], one["start"], one["end"]) == ("unsaved", "high", 2, 11)
+    assert one["class"] == "role_reassignment" and "kind" not in one
     assert tried(text="x", rule=rule | {"hits": ["blue"]}).json()["fields"]["hits"]
     assert tried(text="x", rule=rule | {"regex": "("}).status_code == 400
     assert tried(text="x" * 100_001).status_code == 400
@@ -270,6 +271,8 @@ def test_the_console_shows_and_changes_all_of_it(acme: str, admin_of: Callable[[
     with in_tenant(acme):
         rule = InboundRule.objects.get()
     assert rule.hits == ["a red lever", "the red lever"]
+    capital = client.post(f"{pages}inboundrule/{rule.pk}/change/", form | {"regex": "Red Lever"}).content.decode()
+    assert "The text is folded to lower case: write red lever" in capital
     refused = client.post(f"{pages}inboundrule/{rule.pk}/change/", form | {"misses": "red lever"}).content.decode()
     assert "errorlist" in refused
     client.post(f"{pages}inboundrulesetting/add/", {"rule": CRITICAL, "severity": "high", "enabled": "unknown"})

@@ -1,7 +1,9 @@
 """Rules that a tenant writes. A bad one is refused when it is saved, never met at decision time."""
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from typing import Final
 
 from apps.decision.errors import BadInput
 from apps.decision.scan.injection import folding
@@ -12,6 +14,12 @@ from apps.decision.scan.injection.rule import Rule, as_bytes
 from apps.decision.scan.injection.rules.table import BUILTIN_RULES
 from apps.decision.scan.written import flaws
 from apps.decision.types import Severity
+
+MAX_SHOWN: Final = 200  # characters of an expression in a sentence
+# A capital letter, or a whole sign of RE2 in which one means something else.
+_CAPITAL: Final = re.compile(
+    r"\\(?:[pP](?:\{[^}]*\}|.)|x(?:\{[^}]*\}|[0-9A-Fa-f]{2})|.)|\(\?P?<[^>]*>|\(\?[A-Za-z-]+[:)]|[A-Z]", re.DOTALL
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,15 @@ def _written(regex: str) -> str:
     return as_bytes(folding.NON_ASCII.sub(folding.fold_run, regex))
 
 
+def _unfolded(regex: str) -> str:
+    """What to write instead of an expression that names capital letters, which no folded text has; "" for others."""
+    lowered = _CAPITAL.sub(lambda found: found[0].lower() if len(found[0]) == 1 else found[0], regex)
+    if lowered == regex:
+        return ""
+    instead = lowered if len(lowered) <= MAX_SHOWN else "the expression in lower case"
+    return f"The text is folded to lower case: write {instead}"
+
+
 def check_custom_rule(own: CustomRule, taken: Collection[str] = ()) -> None:
     """Raises BadInput, with every field that is wrong, unless the rule can be used. `taken`: names in use."""
 
@@ -50,5 +67,7 @@ def check_custom_rule(own: CustomRule, taken: Collection[str] = ()) -> None:
         compiled_as=_written,
         unicode=False,
     )
+    if "regex" not in wrong and (lowered := _unfolded(own.regex)):
+        wrong = {field: words for field, words in wrong.items() if field == "name"} | {"regex": lowered}
     if wrong:
         raise BadInput("The rule cannot be used.", code="bad_rule", fields=wrong)

@@ -144,3 +144,32 @@ def test_a_bad_rule_is_refused_with_its_field(field: str, changes: dict[str, obj
     with pytest.raises(BadInput) as refused:
         check_custom_rule(CustomRule(**{**good, **changes}))  # type: ignore[arg-type]
     assert field in refused.value.fields
+
+
+@pytest.mark.parametrize(
+    ("regex", "instead"),
+    [
+        ("Magic Word", "magic word"),
+        ("magic [A-Z]ord", "magic [a-z]ord"),
+        (r"magic\S\QWord\E", r"magic\S\Qword\E"),
+        (r"Magic\x4A\Dword", r"magic\x4A\Dword"),
+    ],
+)
+def test_a_rule_that_names_capital_letters_is_refused_and_told_what_to_write(regex: str, instead: str) -> None:
+    with pytest.raises(BadInput) as refused:
+        check_custom_rule(CustomRule("magic", InjectionClass.ROLE_REASSIGNMENT, Severity.HIGH, regex))
+    assert refused.value.fields == {"regex": f"The text is folded to lower case: write {instead}"}
+
+
+@pytest.mark.parametrize("regex", [r"magic\S\W\Dword", "mägic wörd É", r"\Amagic word", r"magic\x4A"])
+def test_capital_letters_that_mean_something_else_and_accents_are_no_flaw(regex: str) -> None:
+    check_custom_rule(CustomRule("magic", InjectionClass.ROLE_REASSIGNMENT, Severity.HIGH, regex))
+
+
+def test_an_accented_rule_finds_the_folded_text() -> None:
+    own = CustomRule("magic", InjectionClass.ROLE_REASSIGNMENT, Severity.HIGH, "Éclair (magique|mägisch)")
+    with pytest.raises(BadInput):
+        check_custom_rule(CustomRule("magic", own.kind, own.severity, "\u00c9clair Magique"))
+    check_custom_rule(own)
+    found = build_injection_scanner((own,))("Voici: ÉCLAIR MÄGISCH").findings
+    assert "magic" in {one.rule for one in found}
