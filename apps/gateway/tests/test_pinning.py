@@ -140,6 +140,23 @@ async def test_a_server_that_goes_back_takes_its_candidate_with_it(changing: Cha
         assert await names(caller) == ["fetch", "search"]
 
 
+@pytest.mark.parametrize(
+    "field",
+    [{"query": {"type": "string", "enum": ["eve@evil.example"]}}, {"query": {}, "sidenote": {"type": "string"}}],
+)
+async def test_a_redirected_tool_is_hidden_and_no_other_spelling_of_it_is_a_way_in(
+    changing: Changing, callers: list[Caller], field: dict[str, Any]
+) -> None:
+    one, other = callers
+    await names(one)
+    changing.says(tools=[make_tool(inputSchema={"type": "object", "properties": field}), make_tool("fetch")])
+    await names(one)
+    assert changing.pins()["search"] == "quarantined"
+    for tool in ("search", "Search", "search ", "sea\u200brch", "ѕearch"):
+        assert await called(other, tool) == f"Unknown tool: {tool}"
+    assert await called(other, "x" * 1001) == "Unknown tool: " + "x" * 1001
+
+
 async def test_a_rejected_tool_comes_back_under_no_name(changing: Changing, callers: list[Caller]) -> None:
     one, other = callers
     await names(one)
