@@ -63,9 +63,14 @@ plain_path(name) := _squeezed(path) if {
 	path := trim_prefix(trim_prefix(slashes, "file:"), "//localhost")
 }
 
-# Most paths have nothing to take out, and looking for it is cheaper than taking it out.
-_squeezed(path) := regex.replace(path, `/(?:\.?/)+`, "/") if {
+# Most paths have nothing to take out, and looking for it is cheaper than taking it out. What takes it out goes over
+# the text a few times and never slash by slash: the text may be megabytes of them. `/./` overlaps itself by one slash,
+# hence twice; then every slash becomes a pair of marks, and a pair of theirs that meets is a slash too many. Of marks
+# in the text itself nothing good can come: they become what no path may contain.
+_squeezed(path) := replace(replace(marked, "\ufdd1\ufdd0", ""), "\ufdd0\ufdd1", "/") if {
 	_doubled(path)
+	foreign := replace(replace(path, "\ufdd0", "\u0000"), "\ufdd1", "\u0000")
+	marked := replace(replace(replace(foreign, "/./", "//"), "/./", "//"), "/", "\ufdd0\ufdd1")
 } else := path
 
 _doubled(path) if contains(path, "//")

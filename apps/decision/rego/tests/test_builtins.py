@@ -73,7 +73,12 @@ EXAMPLES: list[tuple[str, list[Any], Any]] = [
     ("regex.match", ["[", "a"], FAILS),
     ("regex.match", [r"(?=a)", "a"], FAILS),
     ("regex.replace", ["foobar", "(?P<x>o+)", "<${x}>"], "f<oo>bar"),
+    ("regex.replace", ["éaaü", "a*", "-"], "-é-ü-"),
+    ("regex.replace", ["a$b", "[$]", "$$"], "a$b"),
+    ("regex.replace", ["a//b", "/+", "/"], "a/b"),
     ("regex.split", ["a*", "baac"], ["b", "c"]),
+    ("regex.split", ["ü", "éüè"], ["é", "è"]),
+    ("regex.find_all_string_submatch_n", ["(é)|(ü)", "éü", -1], [["é", "é", ""], ["ü", "", "ü"]]),
     ("regex.find_n", ["a.", "abacad", 2], ["ab", "ac"]),
     ("regex.globs_match", ["a.*z", "[a-c]+z"], True),
     ("regex.globs_match", ["a+", "b+"], False),
@@ -197,3 +202,11 @@ def test_it_keeps_equality_order_and_keys_in_agreement(a: Any, b: Any) -> None:
 def test_it_orders_values_totally(items: list[Any]) -> None:
     found = ordered(items)
     assert all(compare(first, second) <= 0 for first, second in pairwise(found))
+
+
+@pytest.mark.parametrize(
+    ("name", "args"), [("regex.replace", ["a" * 100_001, "a", "b"]), ("regex.split", ["é", "é" * 100_001])]
+)
+def test_an_expression_that_matches_without_end_is_given_up(name: str, args: list[Any]) -> None:
+    with pytest.raises(EvaluationError, match="too often"):
+        call(name, args)
