@@ -140,6 +140,36 @@ async def test_it_takes_nothing_that_is_not_plainly_an_answer(answer: bytes) -> 
             await read(await asked(lines, upstream))
 
 
+async def test_a_trailer_is_no_header() -> None:
+    late = CHUNKED[:-2] + b"Mcp-Session-Id: late\r\n\r\n"
+    upstream = Upstream(late, plain(b"x"))
+    async with served(upstream) as lines:
+        answer = await asked(lines, upstream)
+        assert (await read(answer), answer.header(b"mcp-session-id")) == (b"abcde", "")
+        assert await read(await asked(lines, upstream)) == b"x"
+    assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [CHUNKED[:-2] + b"X: ", CHUNKED[:-2] + b"X: y\r\n", CHUNKED[:-5] + b"2;a="],
+    ids=["one", "many", "a chunk's"],
+)
+async def test_trailers_and_extensions_end(endless: bytes) -> None:
+    more = endless[-6:] if endless.endswith(b"\n") else b"a"
+    upstream = Upstream(endless + more * (2_000_000 // len(more)))
+    async with served(upstream) as lines:
+        with pytest.raises(BrokenOffError, match="too long"):
+            await read(await asked(lines, upstream))
+
+
+async def test_chunks_of_one_byte_are_no_trailers() -> None:
+    body = b"1\r\nx\r\n" * (HEAD_BYTES // 2)
+    upstream = Upstream(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n")
+    async with served(upstream) as lines:
+        assert len(await read(await asked(lines, upstream))) == HEAD_BYTES // 2
+
+
 async def test_an_interim_answer_is_passed_over() -> None:
     upstream = Upstream(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + plain(b"x"))
     async with served(upstream) as lines:

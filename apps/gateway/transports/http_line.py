@@ -15,7 +15,7 @@ from urllib.parse import quote, urlsplit
 import httptools
 
 KEPT_SECONDS: Final = 30.0  # how long an idle connection is good for
-HEAD_BYTES: Final = 65_536  # of an answer's status line and headers
+HEAD_BYTES: Final = 65_536  # of an answer's status line and headers; also of its trailers, and of a chunk's extensions
 AHEAD_BYTES: Final = 262_144  # of an answer's body that nobody has taken yet; beyond, the upstream waits
 _AGAIN: Final = frozenset({"GET", "DELETE"})  # on another connection, where a kept one turns out to be closed
 _SAFE: Final = "/%:@!$&'()*+,;=~"
@@ -130,7 +130,8 @@ class _Line(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._answer: Answer | None = None
         self._transport: asyncio.Transport | None = None
-        self._head = 0  # bytes of the head so far; -1: it is over
+        self._bare = 0  # bytes since the request or the last of a body, whichever is later
+        self._over = False  # the head
         self._framed = False  # whether the answer says where it ends
         self._paused = False
         self._timer: asyncio.TimerHandle | None = None
@@ -144,7 +145,7 @@ class _Line(asyncio.Protocol):
     def send(self, request: bytes) -> Answer:
         assert self._transport is not None
         answer = self._answer = Answer(self)
-        self._head, self._framed = 0, False
+        self._bare, self._over, self._framed = 0, False, False
         self._due = self._loop.time() + self._pool.silence
         if self._timer is None:
             self._timer = self._loop.call_at(self._due, self._watch)
@@ -188,14 +189,13 @@ class _Line(asyncio.Protocol):
             self.drop()
             return
         self._due = self._loop.time() + self._pool.silence
-        if self._head >= 0:
-            self._head += len(data)
+        self._bare += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade, BrokenOffError):
             self._fail(BrokenOffError("not an HTTP answer"))
-        if self._head > HEAD_BYTES:
-            self._fail(BrokenOffError("the answer's head is too long"))
+        if self._bare > HEAD_BYTES and self._answer is not None:
+            self._fail(BrokenOffError("the answer's head or trailers are too long"))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -211,7 +211,7 @@ class _Line(asyncio.Protocol):
     # --- of the parser ----------------------------------------------------------------------------------------------
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._answer is not None:
+        if self._answer is not None and not self._over:  # a trailer says nothing that would be believed
             self._answer.headers.setdefault(name.lower(), value)
 
     def on_headers_complete(self) -> None:
@@ -221,13 +221,14 @@ class _Line(asyncio.Protocol):
         if status < 200:
             answer.headers.clear()
             return
-        self._head = -1
+        self._bare, self._over = 0, True
         # Else its end is the connection's. Which of the two counts, and what it says, is the parser's business.
         framed = b"content-length" in answer.headers or b"transfer-encoding" in answer.headers
         self._framed = framed or status in (204, 304)
         answer.began(status)
 
     def on_body(self, body: bytes) -> None:
+        self._bare = 0
         if self._answer is not None and not self._answer.came(body) and not self._paused:
             self._paused = True
             if self._transport is not None:
