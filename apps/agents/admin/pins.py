@@ -58,7 +58,7 @@ class PinAdmin(ReadOnlyAdmin):
         rows: QuerySet[ServerPin] = super().get_queryset(request)
         match = request.resolver_match
         listing = match is not None and match.url_name == "agents_serverpin_changelist" and request.method == "GET"
-        return rows.defer("definition", "candidate", "baseline", "changes", "findings") if listing else rows
+        return rows.defer("definition", "candidate", "baseline", "refused", "changes", "findings") if listing else rows
 
     @admin.display(description="name", ordering="name")
     def what(self, pin: ServerPin) -> str:

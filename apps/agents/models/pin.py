@@ -24,7 +24,8 @@ class ServerPin(models.Model):
 
     `baseline` is what somebody looked at last, where small changes were accepted since (`accepted` of them); changes
     are measured against it, so that many small ones do not add up unseen. `changes` says how the candidate differs, by
-    meaning; `findings` are the orders in the text of what the server says now.
+    meaning; `findings` are the orders in the text of what the server says now. `refused` is what it said before that
+    and nobody approved, or what a person rejected: it is not to come back under another name.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -38,6 +39,7 @@ class ServerPin(models.Model):
     accepted = models.PositiveIntegerField(default=0, editable=False)
     candidate_digest = models.CharField(max_length=64, blank=True, editable=False)
     candidate = models.JSONField(null=True, editable=False)
+    refused = models.JSONField(null=True, editable=False)
     changes = models.JSONField(default=list, editable=False)
     findings = models.JSONField(default=list, editable=False)
     severity = models.CharField(max_length=16, choices=SEVERITIES, blank=True, editable=False)

@@ -46,6 +46,8 @@ def _decide(server_id: UUID, seen: Mapping[UUID, str], status: PinStatus, actor:
         _check(pin, seen[pin.pk], status)
         if status is PinStatus.APPROVED:
             _take(pin, seen[pin.pk])
+        elif pin.candidate_digest not in ("", pin.digest):
+            pin.refused = pin.candidate
         pin.status, pin.reviewed_by, pin.reviewed_at, pin.note = status, actor, now, note
         pin.save()
     kind = EventKind.PIN_APPROVED if status is PinStatus.APPROVED else EventKind.PIN_REJECTED
@@ -69,5 +71,5 @@ def _check(pin: ServerPin, digest: str, status: PinStatus) -> None:
 def _take(pin: ServerPin, digest: str) -> None:
     if digest == pin.candidate_digest:
         pin.definition, pin.digest = pin.candidate, pin.candidate_digest
-    pin.baseline, pin.candidate, pin.candidate_digest = None, None, ""
+    pin.baseline, pin.candidate, pin.candidate_digest, pin.refused = None, None, "", None
     pin.accepted, pin.changes, pin.severity = 0, [], ""

@@ -68,7 +68,7 @@ def observe(
     row = McpServer.objects.select_for_update(no_key=True).filter(name=server).first()
     if row is None:
         return {}
-    heavy = ("definition", "baseline", "candidate", "changes", "findings")
+    heavy = ("definition", "baseline", "candidate", "refused", "changes", "findings")
     rows = {(pin.kind, pin.name): pin for pin in ServerPin.objects.filter(server=row).defer(*heavy)}
     names = {(item.kind, item.name) for item in items}
     sight = _Sight(row, timezone.now(), judge, review_new, names, complete, rows)
@@ -152,7 +152,7 @@ def _twin(sight: _Sight, item: Item, form: JSON) -> ServerPin | None:
     shut = [pin for pin in of_kind if pin.status != PinStatus.APPROVED and (telling or _gone(sight, pin))]
     left = [pin for pin in of_kind if pin.status == PinStatus.APPROVED and _gone(sight, pin)]
     for pin in (*shut[:MAX_LOOKED_AT], *left[:MAX_LOOKED_AT]):
-        if any(pins.same_meaning(item.kind, one, form) for one in (pin.candidate, pin.definition) if one):
+        if any(pins.same_meaning(item.kind, one, form) for one in (pin.candidate, pin.definition, pin.refused) if one):
             return pin
     return None
 
@@ -191,6 +191,8 @@ def _quarantine(
     """A rejected one stays rejected, and what it says now is kept for whoever looks again."""
     if pin.status == PinStatus.APPROVED:
         pin.status, sight.drifted = PinStatus.QUARANTINED, True
+    elif pin.candidate_digest not in ("", pin.digest) and (pin.status == PinStatus.QUARANTINED or not pin.refused):
+        pin.refused = pin.candidate
     pin.candidate, pin.candidate_digest = form, digest
     pin.changes, pin.findings = [one.as_json() for one in changes], _told(findings)
     pin.severity = worst(changes) or max((one.severity for one in findings), key=list(Severity).index, default="")
