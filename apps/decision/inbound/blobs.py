@@ -7,7 +7,10 @@ import re
 from apps.decision.types import JSON
 
 _HEAD = 64
+_MEDIA = ("image", "audio", "video")
 _LINE = 40  # characters that a line of wrapped base64 has at least
+_SHORT = 4_096  # what is no longer and opens to nothing readable may be words with hyphens
+_MOST_PIECES = 10_000
 _MAGIC = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF87a", b"GIF89a", b"BM", b"II*\0", b"MM\0*", b"\0\0\1\0")
 _SOUND = (
     b"ID3",
@@ -21,32 +24,56 @@ _SOUND = (
     b"MThd",
     b"\x1aE\xdf\xa3",
 )
+_FOREIGN = re.compile(r"[^A-Za-z0-9+/=]+")
 _URLSAFE = str.maketrans("-_", "+/")
 _READABLE = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{6,}")
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]")
 
 
 def opened(written: str) -> bytes | None:
-    """The bytes; None when it is no base64. Words are none, though their letters could be."""
-    lines = written.split()
-    if any(len(line) < _LINE for line in lines[:-1]):
-        return None
-    body = "".join(lines).rstrip("=").translate(_URLSAFE)
+    """The bytes of base64 in one piece, in either alphabet; None when it is none."""
+    body = written.rstrip("=").translate(_URLSAFE)
     try:
         return base64.b64decode(body + "=" * (-len(body) % 4), validate=True)
     except (binascii.Error, ValueError):
         return None
 
 
+def _readings(written: str) -> list[bytes]:
+    """The bytes, by every way in which clients decode: what is in no alphabet is passed over, which may be `-` and `_`,
+    too; padding ends a piece, or nothing."""
+    bodies = [_FOREIGN.sub("", written.translate(_URLSAFE))]
+    if "-" in written or "_" in written:
+        bodies.append(_FOREIGN.sub("", written))
+    found: dict[bytes, None] = {}
+    for body in bodies:
+        pieces = body.rstrip("=").split("=", _MOST_PIECES)
+        found[b"".join(map(_lenient, pieces))] = None
+        if len(pieces) > 1:
+            found[_lenient(body)] = None
+            found[_lenient(pieces[0])] = None
+    return list(found)
+
+
+def _lenient(piece: str) -> bytes:
+    """One piece of nothing but base64's characters."""
+    body = piece.replace("=", "")
+    body = body[:-1] if len(body) % 4 == 1 else body
+    return base64.b64decode(body + "=" * (-len(body) % 4))
+
+
 def declared(holder: JSON, key: str) -> str:
-    """What kind of thing a member is said to be; content of type image or audio has it in `data`."""
-    kind = holder.get("type") if key == "data" else holder.get("mimeType")
-    return kind if isinstance(kind, str) else ""
+    """What kind of thing a member is said to be; content of type image or audio has it in `data`. What is said in two
+    ways is what the MIME type says."""
+    mime, kind = holder.get("mimeType"), holder.get("type")
+    if key == "data" and isinstance(kind, str) and (not isinstance(mime, str) or mime.startswith(_MEDIA)):
+        return kind
+    return mime if isinstance(mime, str) else ""
 
 
 def is_media(written: str, declared: str) -> bool:
     """Whether it is the kind of thing it says it is: declared image, audio or video, and beginning like one."""
-    if not declared.startswith(("image", "audio", "video")):
+    if not declared.startswith(_MEDIA):
         return False
     start = "".join(written[: _HEAD * 2].split())
     head = opened(start[: len(start) // 4 * 4])
@@ -62,11 +89,17 @@ def _begins_like_media(head: bytes) -> bool:
     return head.startswith(_MAGIC + _SOUND) or head[4:8] == b"ftyp"
 
 
-def read(written: str) -> str | None:
-    """What a reader makes of it: the text, or the readable parts of what is none; None when it is no base64."""
-    raw = opened(written)
-    if raw is None:
-        return None
+def read(written: str) -> tuple[str, bool]:
+    """What a reader makes of it: the text, or the readable parts of what is none; and whether it is base64 for sure.
+    Words are not, though their letters could be, nor is what only a lenient client decodes."""
+    texts = dict.fromkeys(map(_readable, _readings(written)))
+    text = "\n".join(text for text in texts if text)
+    lines = written.split()
+    sure = all(len(line) >= _LINE for line in lines[:-1]) and opened("".join(lines)) is not None
+    return text, sure and (len(written) > _SHORT or bool(text))
+
+
+def _readable(raw: bytes) -> str:
     text = _decoded(raw)
     if _UNREADABLE.search(text) is None:
         return text
@@ -83,7 +116,7 @@ def _decoded(raw: bytes) -> str:
 
 def reads(written: str) -> str:
     """The same for what is known to be base64."""
-    return read(written) or ""
+    return read(written)[0]
 
 
 def written(text: str) -> str:

@@ -3,11 +3,31 @@
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import pairwise
+from typing import NamedTuple
 
 from apps.decision.inbound.texts import BETWEEN, TAIL, Piece, Texts
 
 BEFORE = -1  # the part that the agent has read already
 _WITHIN = frozenset("_-+/=")
+# What nobody sees at the end of a text: it joins as if it were not there.
+_UNSEEN = "".join(
+    chr(point)
+    for first, last in (
+        (0x00, 0x08), (0x0E, 0x1F), (0x7F, 0x84), (0x86, 0x9F), (0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C),
+        (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F),
+        (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF9, 0xFFFB), (0xE0000, 0xE0FFF),
+    )
+    for point in range(first, last + 1)
+)  # fmt: skip
+
+
+class _Seen(NamedTuple):
+    """What can be seen of a part: from its first visible character to its last."""
+
+    part: int
+    text: str
+    start: int
+    end: int
 
 
 class Glued:
@@ -54,12 +74,12 @@ def glued(texts: Texts, before: str) -> Glued | None:
     """The joints where a word may go on; None where there are none, as mostly."""
     if not before and len(texts.blocks) < 2:
         return None
-    earlier = before.replace(BETWEEN, "")
-    chain = [(BEFORE, earlier)] if earlier else []
-    chain += [(part, texts.parts[part]) for part in texts.blocks]
-    runs: list[list[tuple[int, str]]] = []
+    earlier = "".join(message.strip(_UNSEEN) for message in before.split(BETWEEN))
+    whole = [(BEFORE, earlier), *((part, texts.parts[part]) for part in texts.blocks)]
+    chain = [seen for part, text in whole if (seen := _seen(part, text)).start < seen.end]
+    runs: list[list[_Seen]] = []
     for last, following in pairwise(chain):
-        if _goes_on(last[1][-1:], following[1][:1]):
+        if _goes_on(last.text[last.end - 1], following.text[following.start]):
             if runs and runs[-1][-1] is last:
                 runs[-1].append(following)
             else:
@@ -68,18 +88,23 @@ def glued(texts: Texts, before: str) -> Glued | None:
         return None
     found = Glued()
     for run in runs:
-        for number, (part, text) in enumerate(run):
+        for number, (part, text, start, end) in enumerate(run):
             head = TAIL if number else 0
             tail = TAIL if number < len(run) - 1 else 0
-            if head + tail >= len(text):
-                found.add(part, text, 0, len(text))
+            if head + tail >= end - start:
+                found.add(part, text, start, end)
                 continue
-            found.add(part, text, 0, head)
+            found.add(part, text, start, start + head)
             if head and tail:
                 found.gap()
-            found.add(part, text, len(text) - tail, len(text))
+            found.add(part, text, end - tail, end)
         found.gap()
     return found
+
+
+def _seen(part: int, text: str) -> _Seen:
+    end = len(text.rstrip(_UNSEEN))
+    return _Seen(part, text, end - len(text[:end].lstrip(_UNSEEN)), end)
 
 
 def _goes_on(last: str, first: str) -> bool:

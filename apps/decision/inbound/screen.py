@@ -65,14 +65,21 @@ class _Screen:
         screened = self.judge(value, salt, before, self.read)
         if screened.action is not InboundAction.WITHHOLD:
             return screened
-        return replace(screened, domains=domains_of(value)[:MAX_FINDINGS])  # a person may want to block them
+        return replace(screened, domains=self.named(screened, salt, before))  # a person may want to block them
+
+    def named(self, screened: Screened, salt: bytes, before: str) -> tuple[str, ...]:
+        """The hosts to tell of: a name that holds a secret is not told, and neither is one that is only logged."""
+        value = screened.value
+        if screened.secrets:
+            _, secrets = secrecy.find(value, Texts(value), self._scan_secrets, salt, before)
+            if any(one.finding.rule == SCAN_LIMIT for one in secrets):
+                return ()
+            value = edited(value, [one.edit for one in secrets])
+        return domains_of([value, *opened_blobs(value)])[:MAX_FINDINGS]
 
     def judge(self, value: JSON, salt: bytes, before: str, read: Reader | None) -> Screened:
         """Without a reader, orders are not looked for."""
-        texts = Texts(value)
-        if not texts.parts and not texts.numbers:
-            return Screened(value)
-        texts, secrets = secrecy.find(value, texts, self._scan_secrets, salt, before)
+        texts, secrets = secrecy.find(value, Texts(value), self._scan_secrets, salt, before)
         texts, reading = read(texts, before) if read is not None else (texts, NOTHING)
         if not secrets and not reading.orders and reading.complete:
             return Screened(value)
@@ -123,14 +130,14 @@ class _Sourced:
     ) -> Screened:
         named = domains_of([value, *opened_blobs(value)])
         standing = resolve(self._sources, server, named, fetched)
-        told = tuple(dict.fromkeys((*fetched, *named)))[:MAX_FINDINGS]
+        read = None if standing.tier in (Tier.TRUSTED, Tier.BLOCK) else self._screen.read
+        read = self._promoted if standing.tier is Tier.UNTRUSTED else read
+        screened = self._screen.judge(value, salt, before, read)
+        told = named if screened.value is value and not screened.secrets else self._screen.named(screened, salt, before)
+        told = tuple(dict.fromkeys((*fetched, *told)))[:MAX_FINDINGS]
         if standing.tier is Tier.BLOCK:
             empty = emptied(value, _BLOCKED)
             screened = Screened(empty, InboundAction.WITHHOLD, sanitised=empty)
-        else:
-            read = None if standing.tier is Tier.TRUSTED else self._screen.read
-            read = self._promoted if standing.tier is Tier.UNTRUSTED else read
-            screened = self._screen.judge(value, salt, before, read)
         return replace(screened, tier=standing.tier, source_rule=standing.rule, domains=told)
 
 

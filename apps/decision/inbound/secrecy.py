@@ -49,7 +49,7 @@ def find(value: JSON, texts: Texts, scan: Scanner, salt: bytes, before: str) -> 
         texts = texts.located()
     encoded = {texts.path(texts.spot(part)): part for part in texts.encoded} if texts.spots is not None else {}
     for one in direct:
-        if one.path not in encoded or one.in_key:
+        if one.path not in encoded or one.in_key or encoded[one.path] in texts.doubtful:
             secrets.append(Secret(one, _edit(one, label)))
         elif not any(part == encoded[one.path] for part, _ in opened):
             # Seen in the encoded form alone: what it opens to goes as a whole.

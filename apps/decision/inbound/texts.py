@@ -39,12 +39,13 @@ _TOKENS = frozenset(
 _TOKEN = re.compile(
     r"[A-Za-z0-9.+_-]{0,16}(?:/(?:vnd\.[a-z.-]{1,64}|[A-Za-z0-9.+_-]{1,24}))?(?:;\s?charset=[a-zA-Z0-9-]{1,12})?"
 )
+_MOST_WORDS = 4  # application/vnd.ms-excel; a token of more says something
+_WORD = re.compile(r"[A-Za-z0-9]+")
 _SHOWN = frozenset(("data", "message", "statusMessage", "text"))  # one after the other, on a page or a stream
 _ROLES = ("user", "assistant")
 # What a client hands back unread. Only what looks it: no blanks, no words between them.
 OPAQUE = frozenset(("requestState", "nextCursor", "taskId"))
 _OPAQUE = re.compile(r"[A-Za-z0-9._~+/=:|-]*")
-_LEAST_NUMBER = 10**11  # shorter ones are no card's
 
 
 class Spot(NamedTuple):
@@ -71,7 +72,9 @@ def is_token(key: str, text: str) -> bool:
     """Whether it is one of MCP's own words and not one of the server's."""
     if key not in _TOKENS:
         return False
-    return text in _ROLES if key == "role" else _TOKEN.fullmatch(text) is not None
+    if key == "role":
+        return text in _ROLES
+    return _TOKEN.fullmatch(text) is not None and len(_WORD.findall(text.partition(";")[0])) <= _MOST_WORDS
 
 
 class Texts:
@@ -85,8 +88,8 @@ class Texts:
         "_starts",
         "_value",
         "blocks",
+        "doubtful",
         "encoded",
-        "numbers",
         "partial",
         "parts",
         "spots",
@@ -98,11 +101,12 @@ class Texts:
         self.parts: list[str] = []
         self.blocks: list[int] = []  # parts that a client shows one after the other
         self.encoded: list[int] = []  # parts that stand in base64
+        self.doubtful: set[int] = set()  # those of them that may be meant as they stand, which are parts, too
         self.partial = not whole and _said_in_text(value)
         self.spots: dict[int, Spot] | None = {} if places else None
         self._containers: list[Place] = []
         self._starts: list[int] | None = None
-        self.numbers = self._walk(value)  # whether there are any that are worth a look
+        self._walk(value)
         self.text = "".join(self.parts)
 
     def located(self, *, whole: bool = False) -> "Texts":
@@ -129,14 +133,13 @@ class Texts:
                 yield Piece(part, first - starts[part], last - starts[part])
             part += 1
 
-    def _walk(self, value: JSON) -> bool:
+    def _walk(self, value: JSON) -> None:
         """Nothing here recurses, so depth is no concern."""
         parts, spots, containers = self.parts, self.spots, self._containers
         stack: list[tuple[int, int, bool, JSON, Iterator[tuple[str | int, JSON]]]] = []
         here, member, framed = -1, -1, True
         holder: JSON = None
         children: Iterator[tuple[str | int, JSON]] = iter(((0, value),))
-        numbers = False
         while True:
             for key, child in children:
                 if not framed and isinstance(child, str) and not isinstance(key, int):
@@ -164,10 +167,16 @@ class Texts:
                                 if blobs.is_media(child, blobs.declared(holder, str(key))):
                                     continue
                                 plain = True
-                                read = blobs.read(child)
-                                if read is not None:
-                                    text, encoded = read, len(child)
-                                    self.encoded.append(len(parts))
+                                read, sure = blobs.read(child)
+                                if not sure:  # it may be read as it stands, and by who decodes it all the same
+                                    if spots is not None:
+                                        spots[len(parts)] = Spot(Place(here, key, member), False)
+                                    parts += (child, "\n")
+                                    if not read:
+                                        continue
+                                    self.doubtful.add(len(parts))
+                                text, encoded = read, len(child)
+                                self.encoded.append(len(parts))
                             elif key in _SHOWN and child:
                                 self.blocks.append(len(parts))
                         elif key == "structuredContent" and self.partial and len(stack) == 1:
@@ -189,11 +198,9 @@ class Texts:
                     here, member, framed, holder = len(containers) - 1, -1, inner, child
                     children = iter(child.items()) if isinstance(child, dict) else iter(enumerate(child))
                     break
-                elif child is not None and child is not True and child is not False and abs(child) >= _LEAST_NUMBER:
-                    numbers = True
             else:
                 if not stack:
-                    return numbers
+                    return
                 here, member, framed, holder, children = stack.pop()
 
 

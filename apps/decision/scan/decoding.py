@@ -13,7 +13,7 @@ from apps.decision.scan.checks import decoded
 BASE64_TEXT = r"(?:[A-Za-f][A-HQ-Xg-nw-z0-3][ABEFIJMNQRUVYZcdghklopstwx014589][0-9A-Za-z+/_-]){5}"
 # Not "%20": no secret begins, ends or changes with a blank, and clean URLs are full of them.
 ESCAPE = (
-    r"%(?:0[ADad]|2[1-9A-Fa-f]|[3-7][0-9A-Fa-f])|\\u00[2-7][0-9A-Fa-f]|\\/"
+    r"%(?:0[ADad]|2[1-9A-Fa-f]|[3-7][0-9A-Fa-f])|\\(?:u00|x)[2-7][0-9A-Fa-f]|\\/"
     r"|&(?:amp|quot|lt|gt|apos|#\d{2}|#x[0-9A-Fa-f]{2});"
 )
 
@@ -26,7 +26,10 @@ _LOOKBACK = 1 << 12
 _ASCII_ONLY = bytes(byte if byte < 128 else 63 for byte in range(256))
 
 _PERCENT = re.compile(rb"%[0-9A-Fa-f]{2}")
-_OTHER = re.compile(rb"\\u00([2-7][0-9A-Fa-f])|\\(/)|&(amp|quot|lt|gt|apos);|&#(\d{2});|&#x([0-9A-Fa-f]{2});")
+# More than one backslash: JSON that stands in a string of JSON, however deep.
+_OTHER = re.compile(
+    rb"\\{1,8}(?:u00|x)([2-7][0-9A-Fa-f])|\\{1,8}(/)|&(amp|quot|lt|gt|apos);|&#(\d{2});|&#x([0-9A-Fa-f]{2});"
+)
 _ENTITIES = {b"amp": b"&", b"quot": b'"', b"lt": b"<", b"gt": b">", b"apos": b"'"}
 
 
@@ -84,7 +87,7 @@ def _back(texts: list[int], places: list[int], offset: int) -> tuple[int, int]:
 
 def escapes(buffer: bytes) -> int:
     """At most how many escapes `unescaped` would have to take out; counting them costs next to nothing."""
-    return buffer.count(b"%") + buffer.count(b"\\u00") + buffer.count(b"\\/") + buffer.count(b"&")
+    return sum(map(buffer.count, (b"%", b"\\u00", b"\\x", b"\\/", b"&")))
 
 
 def unescaped(buffer: bytes) -> Unescaped | None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import orjson
 
 from apps.decision.scan.documents import Span, fitted, merged
+from apps.decision.scan.walk import digits_of
 from apps.decision.types import JSON, Finding
 
 Put = Callable[[str], str]  # what stands for a text that is taken out
@@ -82,7 +83,7 @@ def edited(value: JSON, edits: Iterable[Edit]) -> JSON:
         container, step, node = stack.pop()
         item = container[step]
         if node.edits:
-            container[step] = _replaced(item if isinstance(item, str) else str(item), node.edits)
+            container[step] = _replaced(item if isinstance(item, str) else digits_of(item) or str(item), node.edits)
         elif node.children or node.keys:
             copy = dict(item) if isinstance(item, dict) else list(item)
             container[step] = copy
@@ -127,10 +128,12 @@ def _place(root: _Node, value: JSON, edit: Edit, members: dict[int, list[JSON]])
 
 
 def _replaced(text: str, edits: list[Edit]) -> str:
-    """JSON in the text stays JSON."""
-    through = edits[0].through
+    """JSON in the text stays JSON. Once any edit is in what the text opens to, nothing of the encoded form is left, and
+    edits of that have nothing to do."""
+    through = next((edit.through for edit in edits if edit.through is not None), None)
     if through is not None:
         text = through[0](text)
+        edits = [edit for edit in edits if edit.through is not None]
     out: list[str] = []
     done = 0
     for span in fitted(text, merged(Span(edit.start, edit.end, edit.put) for edit in edits)):

@@ -15,6 +15,7 @@ from apps.decision.types import JSON
 
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}\Z")
 _LONGEST_NUMBER = 512  # bits; a longer integer is no card, no id and no secret
+_LARGEST_FLOAT = 1e19  # of whole numbers that are read like integers; no card is longer
 _LONGEST_KEY = 64
 
 
@@ -41,14 +42,17 @@ def _children(container: JSON) -> Iterator[tuple[str | int, JSON]]:
     return iter(enumerate(container))
 
 
-def _scalar(value: JSON) -> str | None:
-    """A number's digits; None for what is nothing to look at. Whatever is no JSON is refused."""
+def digits_of(value: JSON) -> str | None:
+    """A number's digits; None for what is nothing to look at. Whatever is no JSON is refused.
+
+    A whole number reads the same however it is written: 4e15, 4000000000000000.0 or 4000000000000000.
+    """
     if value is None or value is True or value is False:
         return None
     if isinstance(value, int):
         return str(value) if value.bit_length() <= _LONGEST_NUMBER else None
     if isinstance(value, float):
-        return repr(value)
+        return str(int(value)) if abs(value) < _LARGEST_FLOAT and value.is_integer() else repr(value)
     raise TypeError(f"not a JSON value: {type(value).__name__}")
 
 
@@ -82,7 +86,7 @@ class Flat:
                     self._containers.append(place)
                     here, member, children = len(self._containers) - 1, -1, _children(child)
                     break
-                elif (digits := _scalar(child)) is not None:
+                elif (digits := digits_of(child)) is not None:
                     self._leaf("", digits, ",", place, False)
             else:
                 if not stack:

@@ -1,5 +1,7 @@
 """What a person is shown of a result that was withheld: the passages in question, marked, and no secret anywhere."""
 
+import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Final
@@ -8,7 +10,7 @@ from apps.decision.chain import clean
 from apps.decision.scan.places import text_at
 from apps.decision.scan.redact import redact
 from apps.decision.scan.scanner import SCAN_LIMIT
-from apps.decision.types import JSON, Finding, InboundFinding, Scanner, Screened
+from apps.decision.types import JSON, DlpAction, InboundFinding, Scanner, Screened
 from apps.exceptions.services.arguments import line, shown
 
 MAX_PASSAGES: Final = 20
@@ -16,22 +18,25 @@ MAX_FINDINGS: Final = 100
 PASSAGE: Final = 4_000  # code points of one passage
 AROUND: Final = 300  # code points on either side of a finding, where the text is longer than that
 TEXT, INJECTION, SECRET, GAP = "text", "injection", "secret", "gap"
+_TAKEN: Final = re.compile(r"\[REDACTED:([a-z0-9_-]{1,100})(?::[0-9a-f]{6})?\]")
 Span = tuple[int, int, str, str]  # where it begins and ends, what it is, and the name of that
 
 
 def shown_result(result: JSON, screened: Screened, scan: Scanner) -> dict[str, JSON]:
-    """`result` as it came. `passages` are the texts with findings: `original` in pieces of [kind, name, text], where
-    the kind is "text", "injection", "secret" or "gap", and what it is delivered as when sanitised. `original` and
-    `sanitised` are the whole of both, cut where long. What could not be searched for secrets is not shown."""
-    secrets = (*screened.secrets, *scan(result))
-    cleaner = scan(screened.sanitised)
-    if any(one.rule == SCAN_LIMIT for one in (*secrets, *cleaner)):
+    """`result` as it came, which only says where things stand: what is shown is `screened.value`, in which no secret is
+    left, whatever number of them there was. `passages` are the texts with findings: `original` in pieces of [kind,
+    name, text], where the kind is "text", "injection", "secret" or "gap", and what it is delivered as when sanitised.
+    `original` and `sanitised` are the whole of both, cut where long. What could not be searched is not shown."""
+    secrets, cleaner = scan(screened.value), scan(screened.sanitised)
+    if screened.secrets_action is DlpAction.LOG:  # nothing was taken out, so that their places are those of the value
+        secrets = (*screened.secrets, *secrets)
+    if any(one.rule == SCAN_LIMIT for one in (*screened.secrets, *secrets, *cleaner)):
         return {"searched": False, "passages": [], "original": None, "sanitised": None}
-    sanitised = redact(screened.sanitised, cleaner)
+    original, sanitised = redact(screened.value, secrets), redact(screened.sanitised, cleaner)
     return {
         "searched": True,
-        "passages": _passages(result, screened.findings, secrets, sanitised),
-        "original": shown(redact(result, secrets)),
+        "passages": _passages(result, screened.findings, original, sanitised),
+        "original": shown(original),
         "sanitised": shown(sanitised),
     }
 
@@ -55,24 +60,52 @@ def shown_inbound(findings: Sequence[InboundFinding]) -> list[dict[str, JSON]]:
     ]
 
 
-def _passages(
-    result: JSON, findings: Sequence[InboundFinding], secrets: Sequence[Finding], sanitised: JSON
-) -> list[JSON]:
+def _passages(result: JSON, findings: Sequence[InboundFinding], original: JSON, sanitised: JSON) -> list[JSON]:
     spans: dict[str, list[Span]] = {}
     for one in findings:
         spans.setdefault(one.path, []).append((one.start, one.end, INJECTION, one.kind))
-    for secret in secrets:
-        if secret.path in spans and not secret.in_key:
-            spans[secret.path].append((secret.start, secret.end, SECRET, secret.rule))
     told: list[JSON] = []
-    for path, marks in list(spans.items())[:MAX_PASSAGES]:
-        text = text_at(result, path)
-        if text is not None:
+    for path, found in list(spans.items())[:MAX_PASSAGES]:
+        came, text = text_at(result, path), text_at(original, path)
+        if came is not None and text is not None:
             after = text_at(sanitised, path)
+            marks = _moved(came, text, found)
             told.append(
                 {"path": line(path, 500), "original": _pieces(text, marks), "sanitised": _beginning(text, after)}
             )
     return told
+
+
+def _moved(came: str, text: str, marks: Sequence[Span]) -> list[Span]:
+    """The marks of the text as it came, where they are in the text without its secrets, and what stands for those.
+    Where the one cannot be told from the other, all of it is marked."""
+    if came == text:
+        return list(marks)
+    here, there = [0], [0]  # where the same begins in both: what came, what is shown
+    secrets: list[Span] = []
+    done = at = 0
+    for taken in _TAKEN.finditer(text):
+        same = text[done : taken.start()]
+        found = came.find(same, at)
+        if found < 0:
+            break
+        here += (found, found + len(same))
+        there += (done, taken.start())
+        secrets.append((*taken.span(), SECRET, taken.group(1)))
+        done, at = taken.end(), found + len(same)
+    rest = text[done:]
+    if not secrets or not came.endswith(rest) or len(came) - len(rest) < at:
+        return [(0, len(text), kind, name) for _, _, kind, name in marks]
+    here += (len(came) - len(rest), len(came))
+    there += (done, len(text))
+    return [(_there(start, here, there), _there(end, here, there), *what) for start, end, *what in marks] + secrets
+
+
+def _there(offset: int, here: list[int], there: list[int]) -> int:
+    """Within what is the same it is as far from where that begins; within a secret, at its beginning."""
+    step = max(0, bisect_right(here, max(0, offset)) - 1)
+    after = there[step + 1] if step + 1 < len(there) else there[-1]
+    return min(there[step] + max(0, offset) - here[step], after)
 
 
 def _pieces(text: str, marks: Sequence[Span]) -> list[JSON]:

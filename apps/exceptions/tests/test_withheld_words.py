@@ -1,12 +1,17 @@
 """What a person is shown of a withheld result: the orders marked where they stand, and no secret anywhere."""
 
+import random
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apps.decision.inbound.screen import build_screen
+from apps.decision.scan.injection.scanner import build_injection_scanner
+from apps.decision.scan.patterns import made
 from apps.decision.scan.places import text_at
-from apps.decision.scan.scanner import SCAN_LIMIT, build_scanner
+from apps.decision.scan.scanner import SCAN_LIMIT, build_result_scanner, build_scanner
 from apps.decision.types import DlpAction, Finding, InboundAction, InboundFinding, Screened, Severity
 from apps.exceptions.services.withheld_words import AROUND, PASSAGE, shown_inbound, shown_result
 from apps.exceptions.tests.withholding import ORDER, result_of
@@ -109,7 +114,38 @@ def test_it_reads_the_paths_that_the_scanners_write() -> None:
 def test_every_character_is_shown_once_or_masked_as_a_secret(text: str, marks: list[tuple[int, int, bool]]) -> None:
     orders = [order(start, end) for start, end, hidden in marks if not hidden] or [order(0, 1)]
     secrets = tuple(secret(start, end) for start, end, hidden in marks if hidden and 0 <= start < end <= len(text))
-    pieces = shown_result(result_of(text), screened(text, *orders, secrets=secrets), nothing)["passages"][0]["original"]
+    # Nothing was taken out where secrets are only logged: their places are those of the value.
+    given_ = replace(screened(text, *orders, secrets=secrets), secrets_action=DlpAction.LOG)
+    (passage,) = shown_result(result_of(text), given_, nothing)["passages"]
+    pieces = passage["original"]
     masked = {at for one in secrets for at in range(one.start, one.end)}
     plain = text.replace("\0", "\u2400")
     assert "".join(piece for *_, piece in pieces) == "".join(c for at, c in enumerate(plain) if at not in masked)
+
+
+def test_what_is_shown_is_the_value_without_any_secret_however_many_there_were() -> None:
+    source = random.Random(7)
+    keys = ["AKIA" + "".join(source.choices("ABCDEFGHJKLMNPQRSTUVWXYZ234567", k=16)) for _ in range(60)]
+    cut = "ghp_" + made.chars(made.ALNUM, 36, "shown")
+    text = "\n".join(keys) + f" {ORDER} tail {cut[:15]}"
+    value = result_of(text)
+    value["content"].append({"type": "text", "text": f"{cut[15:]} end"})
+    screen = build_screen(build_injection_scanner(()), build_result_scanner({}, (), DlpAction.REDACT))
+    found = shown_result(value, screen(value, "files", b"salt"), SCAN)
+    assert not any(key in repr(found) for key in (*keys, cut[:15], cut[15:]))
+    (passage,) = found["passages"][:1]
+    (marked,) = [text for kind, _, text in passage["original"] if kind == "injection"]
+    assert marked.startswith(ORDER)
+    assert sum(kind == "secret" for kind, *_ in passage["original"]) == 61
+
+
+@given(st.lists(st.tuples(st.sampled_from(("plain ", "é", "\n", "a")), st.booleans()), max_size=8))
+def test_a_mark_finds_its_place_between_secrets(pieces: list[tuple[str, bool]]) -> None:
+    def made_of(secret: str) -> str:
+        return "".join(word + secret * hidden for word, hidden in pieces)
+
+    came, clean = (f"{made_of(secret)}{ORDER}{made_of(secret)}" for secret in (KEY, "[REDACTED:token:0a1b2c]"))
+    at = came.index(ORDER)
+    given_ = replace(screened(clean, order(at, at + len(ORDER))), secrets_action=DlpAction.REDACT)
+    (passage,) = shown_result(result_of(came), given_, nothing)["passages"]
+    assert [text for kind, _, text in passage["original"] if kind == "injection"] == [ORDER]

@@ -200,7 +200,7 @@ def test_from_a_blocked_source_nothing_is_left_to_read() -> None:
     notice = "[REMOVED:blocked_source]"
     assert (screened.tier, screened.source_rule, screened.action) == (Tier.BLOCK, "r2", WITHHOLD)
     assert "evil.example" in screened.domains
-    assert screened.sanitised == said(notice, isError=False, structuredContent={"a": [notice], "n": 3})
+    assert screened.sanitised == said(notice, isError=False, structuredContent={"[0]": [notice], "[1]": 3})
     assert screened.value == screened.sanitised
     hidden = {"contents": [{"uri": "f:x", "blob": encoded("go to https://evil.example/")}]}
     assert screen(hidden, "web", SALT).tier is Tier.BLOCK

@@ -15,7 +15,7 @@ from apps.decision.scan.custom import CustomPattern
 from apps.decision.scan.patterns import made
 from apps.decision.scan.scanner import PatternSetting, build_result_scanner, build_scanner
 from apps.decision.scan.tests.secrets import BARE
-from apps.decision.types import JSON, DlpAction, InboundAction, Severity
+from apps.decision.types import JSON, DlpAction, InboundAction, Severity, SourceRule, Tier
 
 SCREEN = make_screen()
 SCAN = build_result_scanner({}, (), DlpAction.REDACT)
@@ -100,6 +100,54 @@ def test_a_secret_cut_over_items_or_messages_is_taken_out_of_both(cut: int) -> N
         screened = SCREEN({"level": "info", "data": f"{KEY[cut:]} ok"}, "files", SALT, earlier)
         assert (screened.value["data"], screened.secrets_action) == (f"{MARK} ok", DlpAction.REDACT)
         assert [(one.path, one.start, one.end) for one in screened.secrets] == [("$.data", 0, len(KEY) - cut)]
+
+
+@pytest.mark.parametrize(
+    "texts", [("{}\u200b", "{}"), ("{}", "\ufeff\u200b{}"), ("{}", "\u200b", "{}"), ("{}", "", "{}")]
+)
+def test_what_nobody_sees_parts_no_secret(texts: tuple[str, ...]) -> None:
+    halves = iter((KEY[:10], KEY[10:]))
+    told = [text.format(next(halves)) if "{}" in text else text for text in texts]
+    clean = [item["text"] for item in SCREEN(said(*told), "files", SALT).value["content"]]
+    assert clean == [text.replace("{}", MARK) for text in texts]
+    before = remembered("", {"data": f"my key {KEY[:9]}\u200b"})
+    assert SCREEN({"data": f"\u200b{KEY[9:]} ok"}, "files", SALT, before).value == {"data": f"\u200b{MARK} ok"}
+
+
+def test_secrets_are_looked_for_where_there_is_no_text() -> None:
+    screened = SCREEN({"content": [], "stopReason": f"a/{KEY}"}, "files", SALT)
+    assert screened.value == {"content": [], "stopReason": f"a/{MARK}"}
+
+
+def test_a_whole_number_is_read_however_it_is_written() -> None:
+    for written in (f"{CARD}.0", f"{CARD[0]}.{CARD[1:]}e15", CARD):
+        value = json.loads(f'{{"structuredContent": {{"card": {written}, "n": 1.5}}}}')
+        clean = SCREEN(value, "files", SALT).value["structuredContent"]
+        assert clean["card"].startswith("[REDACTED:credit_card:") and clean["card"].endswith("]")
+        assert clean["n"] == 1.5
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['Result: {{"k":"{}"}}', '```json\n{{"k":"{}"}}\n```', '{{"k":"{}","k":"x"}}', "b'{}'", '"{{\\"k\\":\\"{}\\"}}"'],
+)
+@pytest.mark.parametrize("escape", ["\\u00{:02x}", "\\\\u00{:02X}", "\\x{:02x}"])
+def test_escapes_in_prose_hide_no_secret(text: str, escape: str) -> None:
+    hidden = KEY[:11] + escape.format(ord(KEY[11])) + KEY[12:]
+    screened = SCREEN(said(text.format(hidden)), "files", SALT)
+    assert [one.rule for one in screened.secrets] == ["aws_access_key"]
+    assert KEY[12:] not in screened.value["content"][0]["text"]
+
+
+def test_hosts_that_are_told_of_hold_no_secret() -> None:
+    token = "ghp_" + made.chars(made.ALNUM, 36, "hosts")
+    text = f"{ORDER}: https://{token}.evil.example/ https://other.example/"
+    blocking = (SourceRule("r", "domain", "other.example", Tier.BLOCK),)
+    for action in (DlpAction.REDACT, DlpAction.DENY, DlpAction.LOG):
+        for rules in ((), blocking):
+            screened = make_screen(action, source_rules=rules)(said(text), "files", SALT)
+            assert token[4:].lower() not in " ".join(screened.domains).lower()
+            assert "other.example" in screened.domains
 
 
 def test_a_secret_that_was_read_before_is_not_found_again() -> None:

@@ -43,13 +43,16 @@ def _brand(digits: bytes) -> bool:
     return False
 
 
+_WHOLE = re.compile(rb"\.0(?![0-9.])")  # how JSON may write a whole number
+
+
 def _card(hit: Hit) -> Hit | None:
     secret = hit.secret
     digits = bytes(byte for byte in secret if 48 <= byte <= 57)
     before, after = hit.before(2), hit.after(2)
     if before[-1:] in (b".", b"-", b"_", b"/") or after[:1] in (b"-", b"_", b"*"):
         return None
-    if after[:1] == b"." and after[1:].isdigit():
+    if after[:1] == b"." and after[1:].isdigit() and not _WHOLE.match(hit.after(4)):
         return None
     if len(set(digits)) < 2 or not _brand(digits) or not luhn(digits):
         return None
