@@ -98,7 +98,8 @@ def _moved(came: str, text: str, marks: Sequence[Span]) -> list[Span]:
         return [(0, len(text), kind, name) for _, _, kind, name in marks]
     here += (len(came) - len(rest), len(came))
     there += (done, len(text))
-    return [(_there(start, here, there), _there(end, here, there), *what) for start, end, *what in marks] + secrets
+    moved = [(_there(start, here, there), _there(end, here, there), kind, name) for start, end, kind, name in marks]
+    return moved + secrets
 
 
 def _there(offset: int, here: list[int], there: list[int]) -> int:

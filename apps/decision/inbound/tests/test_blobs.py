@@ -18,7 +18,7 @@ def every(length: int, between: str) -> Callable[[str], str]:
     return lambda text: between.join(text[at : at + length] for at in range(0, len(text), length))
 
 
-SPELLINGS = {
+SPELLINGS: dict[str, Callable[[str], str]] = {
     "short lines": every(20, "\n"),
     "blanks": every(4, " "),
     "foreign characters": every(7, "!"),
