@@ -84,7 +84,7 @@ async def test_a_tool_that_was_redefined_needs_another_approval(room: Room, hast
     await hasty.call("post_message", text=TEXT)
     first = room.escalations()[0]
     await room.resolve(first, "approve")
-    room.definition["inputSchema"] = {"type": "object", "properties": {"icon": {"type": "string"}}}
+    room.definition["inputSchema"] = {"type": "object", "properties": {"icon": {"type": "boolean"}}}
     assert len(outcome(await hasty.ask("tools/list"))["tools"]) == 1
     told = account(await hasty.call("post_message", text=TEXT))
     second = room.escalations()[-1]
