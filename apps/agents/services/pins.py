@@ -151,8 +151,14 @@ def _twin(sight: _Sight, item: Item, form: JSON) -> ServerPin | None:
     telling = pins.says_something(form)
     shut = [pin for pin in of_kind if pin.status != PinStatus.APPROVED and (telling or _gone(sight, pin))]
     left = [pin for pin in of_kind if pin.status == PinStatus.APPROVED and _gone(sight, pin)]
-    for pin in (*shut[:MAX_LOOKED_AT], *left[:MAX_LOOKED_AT]):
-        if any(pins.same_meaning(item.kind, one, form) for one in (pin.candidate, pin.definition, pin.refused) if one):
+    # What was refused last is looked at first, or a crowd of refused ones would hide it.
+    shut.sort(key=lambda pin: (pin.status != PinStatus.REJECTED, -(pin.reviewed_at or pin.first_seen_at).timestamp()))
+    for pin in shut[:MAX_LOOKED_AT]:
+        said = [one for one in (pin.candidate, pin.definition, pin.refused) if one]
+        if any(pins.same_meaning(item.kind, one, form) or pins.akin(one, form) for one in said):
+            return pin
+    for pin in left[:MAX_LOOKED_AT]:
+        if any(pins.same_meaning(item.kind, one, form) for one in (pin.definition, pin.refused) if one):
             return pin
     return None
 
