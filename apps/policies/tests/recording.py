@@ -11,11 +11,12 @@ from apps.policies.permissions import Person
 from apps.policies.tests.examples import document
 from apps.tenants.roles import Role
 
-ADA = Person("user:ada", 101, Role.POLICY_AUTHOR)
-GRACE = Person("user:grace", 102, Role.POLICY_AUTHOR)
-ROOT = Person("user:root", 103, Role.ADMIN)
-READER = Person("user:reader", 104, Role.VIEWER)
-ANALYST = Person("user:analyst", 105, Role.ANALYST)
+# Ids that no account made by a test has: the sequence of those goes on from test to test.
+ADA = Person("user:ada", 1_000_101, Role.POLICY_AUTHOR)
+GRACE = Person("user:grace", 1_000_102, Role.POLICY_AUTHOR)
+ROOT = Person("user:root", 1_000_103, Role.ADMIN)
+READER = Person("user:reader", 1_000_104, Role.VIEWER)
+ANALYST = Person("user:analyst", 1_000_105, Role.ANALYST)
 
 
 def record(number: int = 1, *, result: str = "", text: bytes = b"", **request: Any) -> None:

@@ -96,13 +96,13 @@ def test_it_takes_a_version_that_was_saved_already(acme: str) -> None:
 
 def test_it_lets_nobody_review_their_own(acme: str) -> None:
     selves = [
-        Person("user:ada", 101, Role.ADMIN),
-        Person("user:ada token:laptop", 101, Role.POLICY_AUTHOR),
+        Person("user:ada", 1_000_101, Role.ADMIN),
+        Person("user:ada token:laptop", 1_000_101, Role.POLICY_AUTHOR),
         Person("user:ada", None, Role.ADMIN),
-        Person("user:renamed", 101, Role.ADMIN),
+        Person("user:renamed", 1_000_101, Role.ADMIN),
     ]
     with in_tenant(acme):
-        for row in (submitted(), submitted(policy("other"), Person("user:ada token:ci", 101, Role.ADMIN))):
+        for row in (submitted(), submitted(policy("other"), Person("user:ada token:ci", 1_000_101, Role.ADMIN))):
             for author in selves:
                 with pytest.raises(NotAllowed) as caught:
                     services.approve(row.pk, by=author)
@@ -149,7 +149,7 @@ def test_it_is_withdrawn_by_its_author_alone(acme: str) -> None:
         row = submitted()
         with pytest.raises(NotAllowed):
             services.withdraw(row.pk, by=ROOT)
-        services.withdraw(row.pk, by=Person("user:ada token:laptop", 101, Role.POLICY_AUTHOR))
+        services.withdraw(row.pk, by=Person("user:ada token:laptop", 1_000_101, Role.POLICY_AUTHOR))
         with pytest.raises(Conflict):
             services.approve(row.pk, by=GRACE)
         assert newest_entries(1) == [("policy_change.withdrawn", "user:ada token:laptop")]
